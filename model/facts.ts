@@ -1,0 +1,100 @@
+import type { ActorRef } from './actor.ts';
+import type { Micros } from './time.ts';
+
+/**
+ * What an event says beyond who, what, when and on what: the closed set of facts that chains and control tests may
+ * rely on. Adapters write them, `query` reads them; nothing else passes between the two. Times are microseconds UTC.
+ */
+export interface Facts {
+  /** A credential is born or renewed by this event. `key` names it; an absent expiry means that none was stated. */
+  readonly credential?: {
+    readonly key: string;
+    readonly issued_at?: Micros;
+    readonly expires_at?: Micros;
+    readonly ttl_s?: number;
+    readonly renewed?: boolean;
+    /** What the credential is good for: a role ARN, a cluster, a Vault role, a URL. */
+    readonly target?: string;
+    readonly target_account?: string;
+    /** How AWS or the issuer was reached: `web_identity`, `role_chain`, `saml`, `broker`, `token_exchange`, `login`... */
+    readonly method?: string;
+  };
+  /** A decision on a request, deployment or merge request. */
+  readonly decision?: {
+    readonly decided: 'approved' | 'denied' | 'revoked';
+    readonly mode?: 'human' | 'policy' | 'pre_approved' | 'break_glass';
+    readonly at?: Micros;
+    readonly by?: ActorRef;
+    /** The access request that the decision names, when the event is not itself about it. */
+    readonly request?: string;
+    readonly policy?: string;
+    readonly scope?: readonly string[];
+    readonly sha?: string;
+  };
+  /** Access was asked for. */
+  readonly request?: {
+    readonly environment?: string;
+    readonly roles?: readonly string[];
+    readonly reason?: string;
+    readonly break_glass?: boolean;
+    readonly sha?: string;
+  };
+  /** What the issuer says it relied on when it minted. It may repeat a decision that another system holds. */
+  readonly relied_on?: Facts['decision'];
+  readonly pipeline?: {
+    readonly status: string;
+    readonly source?: string;
+    readonly ref?: string;
+    readonly sha?: string;
+    readonly project_id?: string;
+    readonly project_path?: string;
+    readonly created_at?: Micros;
+    readonly finished_at?: Micros;
+    readonly merge_request_id?: string;
+  };
+  readonly job?: {
+    readonly status?: string;
+    readonly name?: string;
+    readonly started_at?: Micros;
+    readonly finished_at?: Micros;
+    readonly project_id?: string;
+    readonly project_path?: string;
+    readonly pipeline_id?: string;
+    readonly ref?: string;
+    readonly ref_protected?: boolean;
+    readonly sha?: string;
+    readonly runner_id?: string;
+    readonly environment?: string;
+  };
+  readonly deployment?: { readonly status?: string; readonly environment?: string; readonly tier?: string; readonly project_id?: string };
+  readonly merge_request?: {
+    readonly iid?: string;
+    readonly project_id?: string;
+    readonly author?: string;
+    readonly source_branch?: string;
+    readonly target_branch?: string;
+    readonly last_commit?: string;
+    readonly merge_sha?: string;
+    readonly state?: string;
+  };
+  /** A call on a resource. `write` says whether it changes something; a dry run never does. */
+  readonly call?: {
+    readonly service: string;
+    readonly operation: string;
+    readonly write: boolean;
+    readonly dry_run?: boolean;
+    /** A login or an STS call: neither a use of a resource nor a change (scenario README). */
+    readonly login?: boolean;
+    /** The principal at the target: a role or user ARN, a Kubernetes user name, a Vault display name. */
+    readonly principal?: string;
+    readonly account?: string;
+    readonly invoked_by?: string;
+  };
+  /** What the caller says of itself, to be corroborated (sources.md 2.4.1, E16 and E17). */
+  readonly claimed?: { readonly session_name?: string; readonly subject?: string; readonly provider?: string; readonly source_identity?: string };
+  readonly login?: { readonly factor?: string; readonly mfa?: boolean };
+  readonly review?: { readonly subject_type: string; readonly subject_id: string; readonly outcome?: string; readonly at?: Micros };
+  readonly ci?: { readonly environment?: string; readonly ref?: string; readonly ref_protected?: boolean; readonly project_id?: string; readonly project_path?: string; readonly sha?: string };
+  /** Something in the record that a responder should see: forged metadata, a raw log, a forged extra. */
+  readonly findings?: readonly { readonly kind: string; readonly detail: string }[];
+}

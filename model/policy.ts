@@ -1,0 +1,145 @@
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { Problem } from './problem.ts';
+import { FAMILIES, SOURCES } from './source.ts';
+import { parseStamp } from './time.ts';
+import type { Micros } from './time.ts';
+
+/**
+ * The policy file `custody.yaml`: what is connected, what is production, who is who, which rules hold. It is kept in
+ * version control, so it holds no secret: credentials are named here and read from the secrets file beside it.
+ */
+
+const instant = z.string().transform((text, context): Micros => {
+  const stamp = parseStamp(text);
+  if (stamp) return stamp.at;
+  context.addIssue({ code: 'custom', message: 'must be a time with a zone, such as 2026-01-31T00:00:00Z' });
+  return z.NEVER;
+});
+const regex = z.string().max(256).refine(compiles, 'must be a regular expression');
+const id = z.union([z.string(), z.number()]).transform(String);
+const seconds = z.number().int().positive();
+const validity = { from: instant.optional(), to: instant.nullish() };
+
+const credential = z.strictObject({
+  kind: z.enum(['gitlab_token', 'gitlab_signature', 'bearer', 'header', 'standard_webhooks']),
+  /** Name of the entry in the secrets file. Two entries of one kind may be valid at once, for rotation. */
+  secret: z.string().min(1),
+});
+
+const source = z.strictObject({
+  family: z.enum(FAMILIES),
+  instance: z.string().min(1),
+  /** Which doors this instance may use; all sources of the family when left out. */
+  sources: z.array(z.enum(SOURCES)).optional(),
+  credentials: z.array(credential).default([]),
+  max_skew_ms: z.number().int().nonnegative().default(2_000),
+  /** Overrides the precision of the stamps, where a source writes digits that it does not mean. */
+  resolution_ms: z.number().nonnegative().optional(),
+  lateness_s: seconds.default(3_600),
+  integrity: z.enum(['dense_seq', 'hash_chain', 'signed_digest', 'heartbeat', 'none']).default('none'),
+  expected_interval_s: seconds.optional(),
+  first_sequence: z.number().int().nonnegative().optional(),
+  may_speak_for: z.array(z.string()).optional(),
+  /** Kubernetes: the issuer whose tokens this cluster takes, and the prefix of its own extra claims. */
+  jwt_issuer: z.string().optional(),
+  claim_prefix: z.string().optional(),
+  /** Vault: whether accessors are hashed, and the name of the audit device. */
+  accessor_hmac: z.boolean().default(false),
+  device: z.string().default('default'),
+});
+
+const rule = z.strictObject({ pattern: regex, environment: z.string() });
+const environments = z.strictObject({
+  /** Which environments the production controls protect. */
+  production: z.array(z.string()).default(['production']),
+  aws_accounts: z.record(z.string(), z.string()).default({}),
+  kubernetes_clusters: z.record(z.string(), z.string()).default({}),
+  vault_clusters: z.record(z.string(), z.strictObject({ path_rules: z.array(rule).default([]), not_a_resource: z.array(regex).default(['^auth/', '^sys/']) })).default({}),
+  gitlab: z.record(z.string(), z.string()).default({}),
+  hoop_connections: z.array(rule).default([]),
+  /** Other targets by name (URLs). */
+  targets: z.array(rule).default([]),
+});
+
+const role = z.strictObject({
+  role: z.string(), environment: z.string().optional(), projects: z.array(id).default([]), refs: z.array(z.string()).optional(),
+  assumed_from: z.string().optional(), use: z.enum(['normal', 'break_glass']).default('normal'),
+});
+const project = z.strictObject({ id, path: z.string().optional(), required_approvals: z.number().int().nonnegative().default(1), protected_refs: z.array(z.string()).default([]) });
+const member = z.strictObject({ person: z.string(), ...validity });
+const automation = z.strictObject({
+  name: z.string(),
+  match: z.strictObject({
+    aws_role_arn: z.string().optional(), aws_user_arn: z.string().optional(), k8s_username: z.string().optional(), k8s_username_prefix: z.string().optional(),
+    vault_display_name: z.string().optional(), cluster: z.string().optional(),
+  }),
+  /** A broker mints credentials for others: its own credential is never climbed (sources.md 2.8 C). */
+  broker: z.boolean().default(false),
+});
+const exception = z.strictObject({ test: z.string(), principal: z.string(), ...validity, approved_by: z.string(), reason: z.string() });
+const identity = z.strictObject({
+  person: z.string(), display: z.string().optional(), kind: z.enum(['human', 'service', 'ai_agent', 'system']).default('human'),
+  aliases: z.array(z.string()).default([]), method: z.string().default('policy'), sponsor: z.string().nullish(), owner: z.string().nullish(),
+  allowed_roles: z.array(z.string()).optional(), ...validity,
+});
+const parameters = z.strictObject({
+  ttl_max_s: z.record(z.string(), seconds).default({ production: 3_600, default: 43_200 }),
+  approval_validity_s: seconds.default(86_400),
+  tokens_per_approval: z.number().int().positive().default(1),
+  job_grace_s: seconds.default(300),
+  minimum_link: z.enum(['exact', 'asserted', 'inferred']).default('asserted'),
+  /** Extra time in which a verifier may still accept an expired token (Kubernetes caches for 10 s: sources.md 1.9.1). */
+  verifier_cache_s: z.record(z.string(), z.number().nonnegative()).default({}),
+  undetermined_tolerance: z.number().int().nonnegative().default(0),
+  merge_author_may_approve_deployment: z.boolean().default(true),
+});
+
+export const policySchema = z.strictObject({
+  tenant: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/).default('default'),
+  sources: z.array(source).default([]),
+  environments: environments.prefault({}),
+  roles: z.array(role).default([]),
+  projects: z.array(project).default([]),
+  approver_groups: z.array(z.strictObject({ group: z.string(), applies_to: z.string(), members: z.array(member) })).default([]),
+  automation: z.array(automation).default([]),
+  exceptions: z.array(exception).default([]),
+  identities: z.array(identity).default([]),
+  parameters: parameters.prefault({}),
+  /** Variables of a pipeline whose values are kept, and the system that a request id in them belongs to. */
+  pipeline_variables: z.strictObject({ access_request: z.string().default('ACCESS_REQUEST_ID'), change: z.string().default('CHANGE_ID'), request_system: z.string().default('okta'), request_scope: z.string().optional() }).prefault({}),
+});
+
+export type Policy = z.output<typeof policySchema>;
+export type PolicySource = Policy['sources'][number];
+
+/**
+ * Reads the text of a policy file (YAML or JSON). All faults are named at once, with line and path, in one Problem of
+ * code `configuration`.
+ */
+export function parsePolicy(text: string, name = 'custody.yaml'): Policy {
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0) throw new Problem('configuration', `${name}: ${document.errors.map((e) => e.message).join('; ')}`);
+  const read = policySchema.safeParse(document.toJS() ?? {});
+  if (read.success) return read.data;
+  const faults = read.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
+  throw new Problem('configuration', `${name} is not a valid policy file:\n  ${faults.join('\n  ')}`, { faults });
+}
+
+/** The policy that holds where no file is given: tenant `default`, nothing registered. */
+export function emptyPolicy(): Policy {
+  return policySchema.parse({});
+}
+
+/** What the policy says of an installation; undefined if it is not registered. */
+export function sourceOf(policy: Policy, family: string, instance: string): PolicySource | undefined {
+  return policy.sources.find((entry) => entry.family === family && entry.instance === instance);
+}
+
+function compiles(text: string): boolean {
+  try {
+    return new RegExp(text, 'u') instanceof RegExp;
+  } catch {
+    return false;
+  }
+}

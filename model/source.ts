@@ -1,0 +1,65 @@
+/** The systems that send, by the name that stands in a URL or after `--source` (design.md 8). */
+export const SOURCES = [
+  'gitlab.audit-stream',
+  'gitlab.audit-rest',
+  'gitlab.webhook',
+  'okta.log',
+  'issuer.cloudevents',
+  'aws.cloudtrail',
+  'kubernetes.audit',
+  'vault.audit',
+  'hoop.event',
+  'entra.log',
+  'keycloak.event',
+  'teleport.event',
+  'ssf.set',
+] as const;
+export type Source = (typeof SOURCES)[number];
+
+/**
+ * A family is what several sources say of the same happenings: the GitLab stream and its REST page are one family,
+ * so the same event from both is one event (sources.md 2.3). It is also the name of the log's topic.
+ * The position in this list is part of every stored reference: append only, never reorder.
+ */
+export const FAMILIES = [
+  'custody.self',
+  'gitlab.audit',
+  'gitlab.hook',
+  'okta.log',
+  'ce',
+  'aws.cloudtrail',
+  'k8s.audit',
+  'vault.audit',
+  'hoop',
+  'entra',
+  'keycloak',
+  'teleport',
+  'ssf',
+] as const;
+export type Family = (typeof FAMILIES)[number];
+
+const FAMILY_OF: Record<Source, Family> = {
+  'gitlab.audit-stream': 'gitlab.audit',
+  'gitlab.audit-rest': 'gitlab.audit',
+  'gitlab.webhook': 'gitlab.hook',
+  'okta.log': 'okta.log',
+  'issuer.cloudevents': 'ce',
+  'aws.cloudtrail': 'aws.cloudtrail',
+  'kubernetes.audit': 'k8s.audit',
+  'vault.audit': 'vault.audit',
+  'hoop.event': 'hoop',
+  'entra.log': 'entra',
+  'keycloak.event': 'keycloak',
+  'teleport.event': 'teleport',
+  'ssf.set': 'ssf',
+};
+
+/** The family, and so the topic, to which a source belongs. */
+export function familyOf(source: Source): Family {
+  return FAMILY_OF[source];
+}
+
+/** Whether a text is the name of a source. */
+export function isSource(text: string): text is Source {
+  return (SOURCES as readonly string[]).includes(text);
+}

@@ -1,0 +1,104 @@
+import type { Chain } from './chain.ts';
+
+/** Results of control tests as they are printed, exported and reported (controls.md 2.3). Times are text in UTC. */
+
+export const ITEM_VERDICTS = ['pass', 'exception', 'undetermined', 'excluded'] as const;
+export type ItemVerdict = (typeof ITEM_VERDICTS)[number];
+
+export const TEST_RESULTS = ['no_exceptions_noted', 'exceptions_noted', 'did_not_operate', 'unable_to_conclude', 'not_in_scope'] as const;
+export type TestResultName = (typeof TEST_RESULTS)[number];
+
+export type TestId = `T-${string}`;
+export const FRAMEWORKS = ['soc2', 'iso27001'] as const;
+export type FrameworkId = (typeof FRAMEWORKS)[number];
+
+export interface Mapping {
+  readonly framework: FrameworkId;
+  readonly requirement: string;
+  /** P: the test bears on the requirement directly; s: it supports it. */
+  readonly role: 'P' | 's';
+}
+
+/** One member of a population that did not simply pass. */
+export interface TestItem {
+  readonly item: string;
+  /** Other keys by which the same item is known: the credential's sessions and leases, its chain's job. */
+  readonly aliases: readonly string[];
+  readonly verdict: ItemVerdict;
+  /** Code of the attribute that failed or could not be decided, or of the exclusion. */
+  readonly attribute?: string;
+  readonly at: string;
+  /** What was found, in one sentence, facts only. */
+  readonly finding: string;
+  readonly evidence: readonly string[];
+  readonly stratum?: string;
+}
+
+export interface TestResult {
+  readonly test: TestId;
+  readonly version: number;
+  readonly title: string;
+  readonly control: string;
+  readonly key: boolean;
+  readonly nature: 'preventive' | 'detective' | 'corrective';
+  readonly mappings: readonly Mapping[];
+  readonly population: {
+    readonly count: number;
+    /** SHA-256 over the sorted canonical keys, one a line; taken before evaluation. */
+    readonly sha256: string;
+    readonly definition: string;
+    readonly source: 'independent' | 'own_records';
+  };
+  readonly passed: number;
+  readonly exceptions: number;
+  readonly undetermined: number;
+  readonly excluded: Readonly<Record<string, number>>;
+  readonly strata: Readonly<Record<string, number>>;
+  readonly attributes: readonly { readonly code: string; readonly text: string }[];
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly minimum_link: string;
+  readonly result: TestResultName;
+  readonly reason: string;
+  /** Stream gaps that overlap the inputs of this test. */
+  readonly gaps: readonly string[];
+  readonly proves: string;
+  readonly does_not_prove: string;
+  /** Items that did not pass, sorted by item; passes are counted, not listed. */
+  readonly items: readonly TestItem[];
+}
+
+/** What is known of a source at the time of the check: from this, completeness is judged. */
+export interface SourceState {
+  readonly family: string;
+  readonly instance: string;
+  readonly registered: boolean;
+  readonly records: number;
+  readonly accepted: number;
+  readonly duplicate: number;
+  readonly conflict: number;
+  readonly rejected: Readonly<Record<string, number>>;
+  readonly first_occurred_at?: string;
+  readonly last_occurred_at?: string;
+  readonly last_received_at?: string;
+  readonly integrity: string;
+  readonly gaps: readonly { readonly from: string; readonly to: string; readonly reason: string }[];
+}
+
+export interface CheckResult {
+  readonly tenant: string;
+  readonly frameworks: readonly FrameworkId[];
+  readonly from: string;
+  readonly to: string;
+  readonly as_of: string;
+  readonly catalogue_version: string;
+  readonly policy_sha256: string;
+  readonly sources: readonly SourceState[];
+  readonly tests: readonly TestResult[];
+}
+
+/** Everything a report shows: the check and the chain behind each exception (by item). */
+export interface ReportModel extends CheckResult {
+  readonly framework: FrameworkId;
+  readonly organisation: string;
+  readonly chains: readonly { readonly item: string; readonly test: TestId; readonly chain: Chain }[];
+}

@@ -1,0 +1,10 @@
+import type { Source } from '../../model/source.ts';
+import type { SourceAdapter } from './adapter.ts';
+
+/** Every adapter that is built, by the name of its source. A new source is a file and a line here. */
+const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {};
+
+/** The adapter of a source; undefined for a source whose adapter is not built yet. */
+export function adapterFor(source: Source): SourceAdapter | undefined {
+  return ADAPTERS[source];
+}

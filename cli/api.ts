@@ -1,0 +1,117 @@
+import { request as httpRequest } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { FastifyInstance } from 'fastify';
+import { PROBLEMS, Problem } from '../model/problem.ts';
+import type { ProblemCode } from '../model/problem.ts';
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: Readable;
+}
+
+export interface ApiRequest {
+  readonly body?: Readable | string | Buffer;
+  readonly type?: string;
+}
+
+/**
+ * The one way in which commands reach Custody: the HTTP API, in this process (`inject`) where the folder is free, over
+ * the network where a running server holds it. Both give the same answers, because they are the same routes.
+ */
+export interface Api {
+  send(method: 'GET' | 'POST' | 'DELETE', path: string, request?: ApiRequest): Promise<ApiAnswer>;
+  close(): Promise<void>;
+}
+
+/** The API of an app in this process. `token` is the local bearer token that the app was created with. */
+export function injectApi(app: FastifyInstance, token: string, close: () => Promise<void>): Api {
+  return {
+    async send(method, path, request = {}) {
+      const answer = await app.inject({
+        method,
+        url: path,
+        headers: { authorization: `Bearer ${token}`, host: 'localhost', ...(request.type === undefined ? {} : { 'content-type': request.type }) },
+        ...(request.body === undefined ? {} : { payload: request.body }),
+        payloadAsStream: true,
+      });
+      return { status: answer.statusCode, type: String(answer.headers['content-type'] ?? ''), body: answer.stream() };
+    },
+    close,
+  };
+}
+
+/** The API of a server at `url`. The answer is given as soon as its head is there, so that long work can stream. */
+export function remoteApi(url: string, token: string | undefined): Api {
+  const base = new URL(url);
+  const send = base.protocol === 'https:' ? httpsRequest : httpRequest;
+  return {
+    send(method, path, request = {}) {
+      return new Promise((resolve, reject) => {
+        const headers: Record<string, string> = {
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...(request.type === undefined ? {} : { 'content-type': request.type }),
+        };
+        const outgoing = send(new URL(path, base), { method, headers }, (incoming: IncomingMessage) =>
+          resolve({ status: incoming.statusCode ?? 0, type: incoming.headers['content-type'] ?? '', body: incoming }),
+        );
+        outgoing.on('error', (error) => reject(new Problem('unavailable', `${base.origin} cannot be reached: ${error.message}`, {}, error)));
+        if (request.body instanceof Readable) request.body.on('error', (error) => outgoing.destroy(error)).pipe(outgoing);
+        else outgoing.end(request.body);
+      });
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The JSON of a good answer; a Problem with the server's code and words for any other. */
+export async function readJson<Value>(answer: ApiAnswer): Promise<Value> {
+  const body = await text(answer.body);
+  if (answer.status >= 400) throw problemOf(answer.status, body);
+  return JSON.parse(body) as Value;
+}
+
+/** The text of a good answer. */
+export async function readText(answer: ApiAnswer): Promise<string> {
+  const body = await text(answer.body);
+  if (answer.status >= 400) throw problemOf(answer.status, body);
+  return body;
+}
+
+/** The lines of an NDJSON answer, one by one as they come. A line `{"problem": ...}` is thrown as a Problem. */
+export async function* readLines<Value>(answer: ApiAnswer): AsyncGenerator<Value> {
+  if (answer.status >= 400) throw problemOf(answer.status, await text(answer.body));
+  for await (const line of createInterface({ input: answer.body, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line === '') continue;
+    const value = JSON.parse(line) as Value & { problem?: unknown };
+    if (value.problem !== undefined) throw problemOf(500, JSON.stringify(value.problem));
+    yield value;
+  }
+}
+
+/** A path with its query; undefined values are left out. */
+export function pathWith(path: string, query: Readonly<Record<string, string | number | undefined>>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
+  return search.size === 0 ? path : `${path}?${search.toString()}`;
+}
+
+function problemOf(status: number, body: string): Problem {
+  try {
+    const { code, title, detail, reason, remedy } = JSON.parse(body) as Record<string, string | undefined>;
+    const known = code !== undefined && Object.hasOwn(PROBLEMS, code) ? (code as ProblemCode) : codeOfStatus(status);
+    const words = [detail ?? title ?? `HTTP ${status}`, remedy].filter((part) => part !== undefined && part !== '');
+    return new Problem(known, words.join(' '), { status, reason });
+  } catch {
+    return new Problem(codeOfStatus(status), `the server answered HTTP ${status}`, { status });
+  }
+}
+
+function codeOfStatus(status: number): ProblemCode {
+  const found = (Object.entries(PROBLEMS) as [ProblemCode, { status: number }][]).find(([, problem]) => problem.status === status);
+  return found?.[0] ?? 'internal';
+}

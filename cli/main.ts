@@ -1,0 +1,90 @@
+import { Problem } from '../model/problem.ts';
+import { helpOf, readArguments, textOption } from './command.ts';
+import type { Command, CommandContext } from './command.ts';
+import { packageVersion, readSettings } from './settings.ts';
+import { checkCommand } from './commands/check.ts';
+import { deliverCommand } from './commands/deliver.ts';
+import { demoCommand } from './commands/demo.ts';
+import { importCommand } from './commands/import.ts';
+import { rebuildCommand } from './commands/rebuild.ts';
+import { reportCommand } from './commands/report.ts';
+import { sourcesCommand } from './commands/sources.ts';
+import { startCommand } from './commands/start.ts';
+import { timelineCommand } from './commands/timeline.ts';
+import { traceCommand } from './commands/trace.ts';
+
+const COMMANDS: readonly Command[] = [
+  demoCommand,
+  startCommand,
+  importCommand,
+  deliverCommand,
+  traceCommand,
+  timelineCommand,
+  checkCommand,
+  reportCommand,
+  sourcesCommand,
+  rebuildCommand,
+];
+
+/** Runs one command line and gives its exit code (design.md 8). Never throws. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    const asked = COMMANDS.find((command) => command.name === rest[0]);
+    await write(asked ? helpOf(asked) : overview());
+    return name === undefined ? 2 : 0;
+  }
+  if (name === '--version' || name === '-v') {
+    await write(`custody ${packageVersion()}\n`);
+    return 0;
+  }
+  try {
+    return await runCommand(name, rest);
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+async function runCommand(name: string, argv: readonly string[]): Promise<number> {
+  const command = COMMANDS.find((entry) => entry.name === name);
+  if (!command) throw new Problem('usage', `there is no command "${name}". Commands: ${COMMANDS.map((entry) => entry.name).join(', ')}`);
+  const args = readArguments(command, argv);
+  if (args.values['help'] === true) {
+    await write(helpOf(command));
+    return 0;
+  }
+  const settings = readSettings({ data: textOption(args, 'data'), config: textOption(args, 'config'), url: textOption(args, 'url') });
+  const context: CommandContext = { settings, out: write, say: (text) => process.stderr.write(text), live: process.stderr.isTTY };
+  return command.run(args, context);
+}
+
+function explain(error: unknown): number {
+  if (error instanceof Problem) {
+    process.stderr.write(`custody: ${error.message}\n`);
+    return error.exit;
+  }
+  // A fault of ours: the stack helps whoever reports it, and holds no data of the log.
+  process.stderr.write(`custody: something went wrong inside. ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return 3;
+}
+
+function overview(): string {
+  const width = Math.max(...COMMANDS.map((command) => command.name.length)) + 3;
+  return [
+    'Custody: who asked for access, who approved it, who ran it, with which short-lived credential, and what was touched.',
+    '',
+    'Usage: custody COMMAND [options]        custody COMMAND --help teaches each',
+    '',
+    ...COMMANDS.map((command) => `  ${command.name.padEnd(width)}${command.summary}`),
+    '',
+    'Try first: npx custody demo',
+    '',
+  ].join('\n');
+}
+
+/** Writes to stdout and waits until it is out; a closed pipe (`| head`) is no error. */
+async function write(text: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    process.stdout.write(text, (error) => (error && (error as NodeJS.ErrnoException).code !== 'EPIPE' ? reject(error) : resolve()));
+  });
+}

@@ -40,7 +40,8 @@ CREATE TABLE events
     unread         Array(String),
     parser_version LowCardinality(String),
     INDEX occurred occurred_at TYPE minmax GRANULARITY 1,
-    INDEX by_id event_id TYPE bloom_filter(0.001) GRANULARITY 1
+    INDEX by_id event_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX by_native_id native_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ingested_at)

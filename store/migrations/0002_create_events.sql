@@ -37,6 +37,7 @@ CREATE TABLE events
     source_ip      String,
     user_agent     String CODEC(ZSTD(3)),
     facts          String CODEC(ZSTD(3)) COMMENT 'Facts as JSON (model/facts.ts)',
+    keys           String CODEC(ZSTD(3)) COMMENT 'the keys it names as JSON: [key, class, role, confidence, field] each; event_keys has the same by key',
     unread         Array(String),
     parser_version LowCardinality(String),
     INDEX occurred occurred_at TYPE minmax GRANULARITY 1,

@@ -31,6 +31,8 @@ export interface Facts {
     readonly scope?: readonly string[];
     readonly sha?: string;
   };
+  /** More than one decision in one record: the groups of a hoop review, one entry for each person and group. */
+  readonly decisions?: readonly NonNullable<Facts['decision']>[];
   /** Access was asked for. */
   readonly request?: {
     readonly environment?: string;
@@ -66,7 +68,12 @@ export interface Facts {
     readonly runner_id?: string;
     readonly environment?: string;
   };
-  readonly deployment?: { readonly status?: string; readonly environment?: string; readonly tier?: string; readonly project_id?: string };
+  readonly deployment?: {
+    readonly status?: string;
+    readonly environment?: string;
+    readonly tier?: string;
+    readonly project_id?: string;
+  };
   readonly merge_request?: {
     readonly iid?: string;
     readonly project_id?: string;
@@ -76,6 +83,20 @@ export interface Facts {
     readonly last_commit?: string;
     readonly merge_sha?: string;
     readonly state?: string;
+  };
+  /** Commits arrived on a branch. Authors and committers by e-mail: who wrote the change, whoever merged it. */
+  readonly push?: {
+    readonly project_id?: string;
+    readonly ref?: string;
+    readonly after?: string;
+    readonly author_emails?: readonly string[];
+  };
+  /** Someone's standing access to a group or project changed. */
+  readonly member?: {
+    readonly member: string;
+    readonly group?: string;
+    readonly access?: string;
+    readonly expires_at?: Micros;
   };
   /** A call on a resource. `write` says whether it changes something; a dry run never does. */
   readonly call?: {
@@ -91,10 +112,32 @@ export interface Facts {
     readonly invoked_by?: string;
   };
   /** What the caller says of itself, to be corroborated (sources.md 2.4.1, E16 and E17). */
-  readonly claimed?: { readonly session_name?: string; readonly subject?: string; readonly provider?: string; readonly source_identity?: string };
+  readonly claimed?: {
+    readonly session_name?: string;
+    readonly subject?: string;
+    readonly provider?: string;
+    readonly source_identity?: string;
+  };
   readonly login?: { readonly factor?: string; readonly mfa?: boolean };
-  readonly review?: { readonly subject_type: string; readonly subject_id: string; readonly outcome?: string; readonly at?: Micros };
-  readonly ci?: { readonly environment?: string; readonly ref?: string; readonly ref_protected?: boolean; readonly project_id?: string; readonly project_path?: string; readonly sha?: string };
+  readonly review?: {
+    readonly subject_type: string;
+    readonly subject_id: string;
+    readonly outcome?: string;
+    readonly at?: Micros;
+  };
+  readonly ci?: {
+    readonly environment?: string;
+    readonly ref?: string;
+    readonly ref_protected?: boolean;
+    readonly project_id?: string;
+    readonly project_path?: string;
+    readonly sha?: string;
+  };
   /** Something in the record that a responder should see: forged metadata, a raw log, a forged extra. */
   readonly findings?: readonly { readonly kind: string; readonly detail: string }[];
+}
+
+/** The decisions that an event holds, of whichever number. */
+export function decisionsOf(facts: Facts): readonly NonNullable<Facts['decision']>[] {
+  return facts.decisions ?? (facts.decision ? [facts.decision] : []);
 }

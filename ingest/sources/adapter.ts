@@ -16,7 +16,12 @@ export interface ParseInput {
   /** What the policy file says of this installation, if it is registered. */
   readonly settings?: PolicySource;
   /** Names of pipeline variables whose values are kept, and where a request id in them belongs. */
-  readonly variables: { readonly accessRequest: string; readonly change: string; readonly requestSystem: string; readonly requestScope?: string };
+  readonly variables: {
+    readonly accessRequest: string;
+    readonly change: string;
+    readonly requestSystem: string;
+    readonly requestScope?: string;
+  };
 }
 
 export type ParseResult =
@@ -35,8 +40,8 @@ export function refuse(reason: Reason, detail: string): ParseResult {
 export interface RedactionRule {
   readonly path: readonly string[];
   readonly rule: string;
-  /** Only redact where the sibling or ancestor fits; gets the segments of the path found. Absent: always. */
-  readonly keep?: readonly string[];
+  /** Where the value stays: `pipeline_variables` if its sibling `key` is a name that the policy file keeps. Absent: nowhere. */
+  readonly keep?: 'pipeline_variables';
 }
 
 /** One source: how its deliveries are cut into events, what must be redacted, what its records mean. */

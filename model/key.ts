@@ -86,7 +86,8 @@ export function identifier(value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) && value > 0 ? String(value) : undefined;
   if (typeof value !== 'string' || value.length > MAX_ID_CHARS) return undefined;
   const text = value.trim();
-  return SENTINELS.has(text.toLowerCase()) ? undefined : escapeControls(text);
+  // What was redacted, by us or by the source (GitLab writes "[REDACTED]"), is the same text for different values.
+  return SENTINELS.has(text.toLowerCase()) || text.startsWith('[REDACTED') ? undefined : escapeControls(text);
 }
 
 /** A whole positive number as decimal text without leading zeros, from a number or from digits (sources.md 0.6). */

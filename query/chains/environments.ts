@@ -1,0 +1,81 @@
+import type { StoredEvent } from '../../store/stored-event.ts';
+import { firstMatch } from './rules.ts';
+import type { Rules } from './rules.ts';
+
+/**
+ * The environment that an event touched or is about, by the inventory of the policy file; undefined where the policy
+ * does not say. A place that the target's own log names (account, cluster, path) comes before what a pipeline says of
+ * itself, since the first is a fact and the second an intention.
+ */
+export function environmentOf(event: StoredEvent, rules: Rules): string | undefined {
+  return environmentOfPlace(event, rules) ?? environmentOfTarget(event, rules) ?? environmentNamed(event, rules);
+}
+
+/** Whether an environment is one that the production controls protect. Undefined is not: it is unclassified. */
+export function isProduction(environment: string | undefined, rules: Rules): boolean {
+  return environment !== undefined && rules.production.has(environment);
+}
+
+/** The environment for which a credential is good, by role, account, cluster, path or URL that the issuer named. */
+export function environmentOfTarget(event: StoredEvent, rules: Rules): string | undefined {
+  const credential = event.facts.credential;
+  if (credential === undefined) return undefined;
+  const environments = rules.policy.environments;
+  const target = credential.target;
+  if (target !== undefined) {
+    const known =
+      rules.roles.get(target)?.environment ??
+      own(environments.kubernetes_clusters, target) ??
+      firstMatch(rules.targets, target);
+    if (known !== undefined) return known;
+    const account = /^arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:(\d{12}):/.exec(target)?.[1];
+    if (account !== undefined) return own(environments.aws_accounts, account);
+  }
+  return credential.target_account === undefined
+    ? undefined
+    : own(environments.aws_accounts, credential.target_account);
+}
+
+// Where the source itself is the place: the account of a call, the cluster of an audit log, the path of a secret.
+function environmentOfPlace(event: StoredEvent, rules: Rules): string | undefined {
+  const environments = rules.policy.environments;
+  switch (event.family) {
+    case 'aws.cloudtrail':
+      return own(environments.aws_accounts, event.facts.call?.account ?? event.instance);
+    case 'k8s.audit':
+      return own(environments.kubernetes_clusters, event.instance);
+    case 'vault.audit': {
+      const path = vaultPath(event);
+      return path === undefined ? undefined : firstMatch(rules.vaultPaths.get(event.instance) ?? [], path);
+    }
+    case 'hoop': {
+      const connection = event.resource?.display ?? event.resource?.key.split('/').at(-1);
+      return connection === undefined ? undefined : firstMatch(rules.hoopConnections, connection);
+    }
+    default:
+      return undefined;
+  }
+}
+
+// A name that a pipeline, a deployment or a request gives; a name that the policy does not map means itself.
+function environmentNamed(event: StoredEvent, rules: Rules): string | undefined {
+  const { facts } = event;
+  const name =
+    event.environment ??
+    facts.deployment?.environment ??
+    facts.job?.environment ??
+    facts.ci?.environment ??
+    facts.request?.environment;
+  return name === undefined ? undefined : (own(rules.policy.environments.gitlab, name) ?? name);
+}
+
+function vaultPath(event: StoredEvent): string | undefined {
+  const key = event.resource?.key;
+  if (key === undefined) return undefined;
+  const prefix = `vault:path:${event.instance}/`;
+  return key.startsWith(prefix) ? key.slice(prefix.length) : key;
+}
+
+function own(map: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.hasOwn(map, name) ? map[name] : undefined;
+}

@@ -2,7 +2,7 @@
 -- because a Replacing engine would let a later insert overwrite evidence (reliability.md finding 6).
 -- ORDER BY serves the read-back of a range of offsets and the rebuild; PARTITION BY ingest time, never event time,
 -- which a sender chooses.
-CREATE TABLE records
+CREATE TABLE IF NOT EXISTS records
 (
     tenant        LowCardinality(String),
     topic         LowCardinality(String),
@@ -22,7 +22,7 @@ CREATE TABLE records
     events        UInt16 COMMENT 'how many events were derived from it',
     key           String CODEC(ZSTD(3)),
     value         String CODEC(ZSTD(3)),
-    headers       String CODEC(ZSTD(3)) COMMENT 'JSON object, keys sorted',
+    headers       String COMMENT 'JSON object, keys sorted' CODEC(ZSTD(3)),
     salt          FixedString(16),
     leaf          FixedString(32) COMMENT 'RFC 6962 leaf hash (reliability.md 2.2)'
 )

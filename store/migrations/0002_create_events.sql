@@ -1,6 +1,6 @@
 -- The meaning of records: derived, so it can be dropped and rebuilt. ORDER BY the place in the log, because chains and
 -- tests fetch events by reference; time is served by a min-max index, since the log is nearly in order of time.
-CREATE TABLE events
+CREATE TABLE IF NOT EXISTS events
 (
     tenant         LowCardinality(String),
     ref            UInt64,
@@ -26,8 +26,8 @@ CREATE TABLE events
     outcome_reason String CODEC(ZSTD(3)),
     actor_kind     LowCardinality(String),
     actor_key      String CODEC(ZSTD(3)),
-    actor          String CODEC(ZSTD(3)) COMMENT 'ActorRef as JSON',
-    parties        String CODEC(ZSTD(3)) COMMENT '{onBehalfOf, actChain, initiator} as JSON',
+    actor          String COMMENT 'ActorRef as JSON' CODEC(ZSTD(3)),
+    parties        String COMMENT '{onBehalfOf, actChain, initiator} as JSON' CODEC(ZSTD(3)),
     credential_kind LowCardinality(String),
     credential_key String CODEC(ZSTD(3)),
     resource_type  LowCardinality(String),
@@ -36,8 +36,8 @@ CREATE TABLE events
     environment    LowCardinality(String),
     source_ip      String,
     user_agent     String CODEC(ZSTD(3)),
-    facts          String CODEC(ZSTD(3)) COMMENT 'Facts as JSON (model/facts.ts)',
-    keys           String CODEC(ZSTD(3)) COMMENT 'the keys it names as JSON: [key, class, role, confidence, field] each; event_keys has the same by key',
+    facts          String COMMENT 'Facts as JSON (model/facts.ts)' CODEC(ZSTD(3)),
+    keys           String COMMENT 'the keys it names as JSON: [key, class, role, confidence, field] each; event_keys has the same by key' CODEC(ZSTD(3)),
     unread         Array(String),
     parser_version LowCardinality(String),
     INDEX occurred occurred_at TYPE minmax GRANULARITY 1,

@@ -1,6 +1,6 @@
 -- Each edge stands here twice, once under each of its ends, so that climbing and descending are both a range read:
 -- direction `down` means that `key` is the parent and `other` the child, `up` the reverse.
-CREATE TABLE edges
+CREATE TABLE IF NOT EXISTS edges
 (
     tenant      LowCardinality(String),
     key         String CODEC(LZ4),

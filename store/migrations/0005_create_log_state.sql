@@ -1,5 +1,5 @@
 -- What the worker knows of its own progress. `batches` is an index, not the authority: the position comes from records.
-CREATE TABLE batches
+CREATE TABLE IF NOT EXISTS batches
 (
     topic LowCardinality(String), source_epoch UInt16, partition UInt16, first_offset UInt64, last_offset UInt64,
     records UInt32, events UInt32, keys UInt32, edges UInt32, leaf_xor UInt64, writer_epoch UInt64, ingested_at DateTime64(6, 'UTC')

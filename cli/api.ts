@@ -35,7 +35,11 @@ export function injectApi(app: FastifyInstance, token: string, close: () => Prom
       const answer = await app.inject({
         method,
         url: path,
-        headers: { authorization: `Bearer ${token}`, host: 'localhost', ...(request.type === undefined ? {} : { 'content-type': request.type }) },
+        headers: {
+          authorization: `Bearer ${token}`,
+          host: 'localhost',
+          ...(request.type === undefined ? {} : { 'content-type': request.type }),
+        },
         ...(request.body === undefined ? {} : { payload: request.body }),
         payloadAsStream: true,
       });
@@ -59,8 +63,11 @@ export function remoteApi(url: string, token: string | undefined): Api {
         const outgoing = send(new URL(path, base), { method, headers }, (incoming: IncomingMessage) =>
           resolve({ status: incoming.statusCode ?? 0, type: incoming.headers['content-type'] ?? '', body: incoming }),
         );
-        outgoing.on('error', (error) => reject(new Problem('unavailable', `${base.origin} cannot be reached: ${error.message}`, {}, error)));
-        if (request.body instanceof Readable) request.body.on('error', (error) => outgoing.destroy(error)).pipe(outgoing);
+        outgoing.on('error', (error) =>
+          reject(new Problem('unavailable', `${base.origin} cannot be reached: ${error.message}`, {}, error)),
+        );
+        if (request.body instanceof Readable)
+          request.body.on('error', (error) => outgoing.destroy(error)).pipe(outgoing);
         else outgoing.end(request.body);
       });
     },
@@ -83,12 +90,12 @@ export async function readText(answer: ApiAnswer): Promise<string> {
 }
 
 /** The lines of an NDJSON answer, one by one as they come. A line `{"problem": ...}` is thrown as a Problem. */
-export async function* readLines<Value>(answer: ApiAnswer): AsyncGenerator<Value> {
+export async function* readLines<Value extends object>(answer: ApiAnswer): AsyncGenerator<Value, void, undefined> {
   if (answer.status >= 400) throw problemOf(answer.status, await text(answer.body));
   for await (const line of createInterface({ input: answer.body, crlfDelay: Number.POSITIVE_INFINITY })) {
     if (line === '') continue;
-    const value = JSON.parse(line) as Value & { problem?: unknown };
-    if (value.problem !== undefined) throw problemOf(500, JSON.stringify(value.problem));
+    const value = JSON.parse(line) as Value;
+    if ('problem' in value) throw problemOf(500, JSON.stringify(value.problem));
     yield value;
   }
 }
@@ -112,6 +119,8 @@ function problemOf(status: number, body: string): Problem {
 }
 
 function codeOfStatus(status: number): ProblemCode {
-  const found = (Object.entries(PROBLEMS) as [ProblemCode, { status: number }][]).find(([, problem]) => problem.status === status);
+  const found = (Object.entries(PROBLEMS) as [ProblemCode, { status: number }][]).find(
+    ([, problem]) => problem.status === status,
+  );
   return found?.[0] ?? 'internal';
 }

@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
-import type { ParseArgsOptionsConfig } from 'node:util';
+import type { ParseArgsConfig } from 'node:util';
 import { Problem } from '../model/problem.ts';
 import { parseStamp } from '../model/time.ts';
 import type { Settings } from './settings.ts';
+
+type OptionsConfig = NonNullable<ParseArgsConfig['options']>;
 
 /** What a command is given. `out` is stdout (results only); `say` is stderr (messages, progress). */
 export interface CommandContext {
@@ -24,7 +26,7 @@ export interface Command {
   readonly summary: string;
   /** Usage line, what it does, examples: what `--help` prints above the options. */
   readonly help: string;
-  readonly options: ParseArgsOptionsConfig;
+  readonly options: OptionsConfig;
   /** One line an option, for `--help`. */
   readonly describe: Readonly<Record<string, string>>;
   /** Gives the exit code: 0 ok, 1 findings. Throws a Problem otherwise. */
@@ -38,7 +40,7 @@ export const COMMON_OPTIONS = {
   url: { type: 'string' },
   format: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
-} as const satisfies ParseArgsOptionsConfig;
+} as const satisfies OptionsConfig;
 
 export const COMMON_DESCRIBE: Readonly<Record<string, string>> = {
   data: 'the data folder (default ./custody-data, or CUSTODY_DATA)',
@@ -51,10 +53,20 @@ export const COMMON_DESCRIBE: Readonly<Record<string, string>> = {
 /** Reads the arguments of a command; a Problem of code `usage` names what is wrong and what exists. */
 export function readArguments(command: Command, argv: readonly string[]): Arguments {
   try {
-    const { values, positionals } = parseArgs({ args: [...argv], options: { ...COMMON_OPTIONS, ...command.options }, allowPositionals: true, strict: true });
-    return { values: values as Arguments['values'], positionals };
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      options: { ...COMMON_OPTIONS, ...command.options },
+      allowPositionals: true,
+      strict: true,
+    });
+    return { values, positionals };
   } catch (error) {
-    throw new Problem('usage', `${(error as Error).message.replace(/\. To specify.*$/s, '')}. See: custody ${command.name} --help`, {}, error);
+    throw new Problem(
+      'usage',
+      `${(error as Error).message.replace(/\. To specify.*$/s, '')}. See: custody ${command.name} --help`,
+      {},
+      error,
+    );
   }
 }
 
@@ -67,7 +79,8 @@ export function textOption(args: Arguments, name: string): string | undefined {
 /** An option that must be there. */
 export function requiredOption(args: Arguments, name: string, command: string): string {
   const value = textOption(args, name);
-  if (value === undefined || value === '') throw new Problem('usage', `--${name} is needed. See: custody ${command} --help`);
+  if (value === undefined || value === '')
+    throw new Problem('usage', `--${name} is needed. See: custody ${command} --help`);
   return value;
 }
 
@@ -76,7 +89,11 @@ export function timeOption(args: Arguments, name: string): string | undefined {
   const value = textOption(args, name);
   if (value === undefined) return undefined;
   const stamp = parseStamp(/^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T00:00:00Z` : value);
-  if (!stamp) throw new Problem('usage', `--${name} must be a date (2026-01-31) or a time with a zone (2026-01-31T08:00:00Z), not "${value}"`);
+  if (!stamp)
+    throw new Problem(
+      'usage',
+      `--${name} must be a date (2026-01-31) or a time with a zone (2026-01-31T08:00:00Z), not "${value}"`,
+    );
   return new Date(Math.floor(stamp.at / 1_000)).toISOString();
 }
 

@@ -47,14 +47,27 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 async function runCommand(name: string, argv: readonly string[]): Promise<number> {
   const command = COMMANDS.find((entry) => entry.name === name);
-  if (!command) throw new Problem('usage', `there is no command "${name}". Commands: ${COMMANDS.map((entry) => entry.name).join(', ')}`);
+  if (!command)
+    throw new Problem(
+      'usage',
+      `there is no command "${name}". Commands: ${COMMANDS.map((entry) => entry.name).join(', ')}`,
+    );
   const args = readArguments(command, argv);
   if (args.values['help'] === true) {
     await write(helpOf(command));
     return 0;
   }
-  const settings = readSettings({ data: textOption(args, 'data'), config: textOption(args, 'config'), url: textOption(args, 'url') });
-  const context: CommandContext = { settings, out: write, say: (text) => process.stderr.write(text), live: process.stderr.isTTY };
+  const settings = readSettings({
+    data: textOption(args, 'data'),
+    config: textOption(args, 'config'),
+    url: textOption(args, 'url'),
+  });
+  const context: CommandContext = {
+    settings,
+    out: write,
+    say: (text) => process.stderr.write(text),
+    live: process.stderr.isTTY,
+  };
   return command.run(args, context);
 }
 
@@ -64,7 +77,9 @@ function explain(error: unknown): number {
     return error.exit;
   }
   // A fault of ours: the stack helps whoever reports it, and holds no data of the log.
-  process.stderr.write(`custody: something went wrong inside. ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `custody: something went wrong inside. ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   return 3;
 }
 
@@ -85,6 +100,8 @@ function overview(): string {
 /** Writes to stdout and waits until it is out; a closed pipe (`| head`) is no error. */
 async function write(text: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    process.stdout.write(text, (error) => (error && (error as NodeJS.ErrnoException).code !== 'EPIPE' ? reject(error) : resolve()));
+    process.stdout.write(text, (error) =>
+      error && (error as NodeJS.ErrnoException).code !== 'EPIPE' ? reject(error) : resolve(),
+    );
   });
 }

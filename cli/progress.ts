@@ -14,12 +14,19 @@ const EVERY_MS_PIPED = 5_000;
  * A progress line: a bar that rewrites itself on a terminal, a line every five seconds where stderr is a file, so that
  * a log of CI stays readable. `now` gives milliseconds and is only for tests.
  */
-export function createProgress(context: Pick<CommandContext, 'say' | 'live'>, label: string, now: () => number = () => performance.now()): Progress {
+export function createProgress(
+  context: Pick<CommandContext, 'say' | 'live'>,
+  label: string,
+  now: () => number = () => performance.now(),
+): Progress {
   const started = now();
   let shown = Number.NEGATIVE_INFINITY;
   const line = (done: number, total: number | undefined, note: string): string => {
     const rate = done / Math.max(0.001, (now() - started) / 1_000);
-    const share = total === undefined || total === 0 ? '' : `${drawBar(done / total)} ${String(Math.floor((100 * done) / total)).padStart(3)} % `;
+    const share =
+      total === undefined || total === 0
+        ? ''
+        : `${drawBar(done / total)} ${String(Math.floor((100 * done) / total)).padStart(3)} % `;
     return `${label} ${share}${formatCount(done)}${total === undefined ? '' : ` of ${formatCount(total)}`} (${formatCount(Math.round(rate))}/s)${note === '' ? '' : `  ${note}`}`;
   };
   return {

@@ -15,7 +15,11 @@ export interface Settings {
 }
 
 /** Reads the environment; options of the command line go over it. */
-export function readSettings(options: { data?: string | undefined; config?: string | undefined; url?: string | undefined }): Settings {
+export function readSettings(options: {
+  data?: string | undefined;
+  config?: string | undefined;
+  url?: string | undefined;
+}): Settings {
   const env = process.env;
   const config = options.config ?? env['CUSTODY_CONFIG'] ?? (existsSync('custody.yaml') ? 'custody.yaml' : undefined);
   return {
@@ -32,7 +36,10 @@ export function readSettings(options: { data?: string | undefined; config?: stri
 export function packageVersion(): string {
   for (const place of ['../package.json', '../../package.json']) {
     try {
-      const found = JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')) as { name?: string; version?: string };
+      const found = JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')) as {
+        name?: string;
+        version?: string;
+      };
       if (found.name === 'custody' && found.version !== undefined) return found.version;
     } catch {
       // In a checkout the first place holds it, in dist/ the second.

@@ -5,7 +5,10 @@ import { describe, expect, test } from 'vitest';
 
 // The rules of the house as a test, so that they cannot go stale: floors, names, sizes, SQL, process.env, what the README says.
 const ROOT = join(import.meta.dirname, '..');
-const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
   .split('\n')
   .filter((file) => file !== '' && existsSync(join(ROOT, file)));
 const source = files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'));
@@ -26,7 +29,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 function importsOf(file: string): string[] {
-  return [...text(file).matchAll(/(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g)].map((found) => normalize(join(dirname(file), found[1] ?? '')));
+  return [...text(file).matchAll(/(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g)].map((found) =>
+    normalize(join(dirname(file), found[1] ?? '')),
+  );
 }
 
 const room = (file: string): string => file.split('/')[0] ?? '';
@@ -51,13 +56,19 @@ describe('the house', () => {
   });
 
   test('web imports only types', () => {
-    const values = product.filter((file) => room(file) === 'web').flatMap((file) => [...text(file).matchAll(/^import (?!type).*from '\.\.\/model/gm)].map(() => file));
+    const values = product
+      .filter((file) => room(file) === 'web')
+      .flatMap((file) => [...text(file).matchAll(/^import (?!type).*from '\.\.\/model/gm)].map(() => file));
     expect(values).toEqual([]);
   });
 
   test('names are kebab-case, and no file is longer than 250 lines', () => {
     expect(source.filter((file) => !/^(?:[a-z0-9][a-z0-9-]*\/)*[a-z0-9][a-z0-9.-]*\.ts$/.test(file))).toEqual([]);
-    expect(product.filter((file) => text(file).split('\n').length > 251).map((file) => `${file}: ${text(file).split('\n').length}`)).toEqual([]);
+    expect(
+      product
+        .filter((file) => text(file).split('\n').length > 251)
+        .map((file) => `${file}: ${text(file).split('\n').length}`),
+    ).toEqual([]);
   });
 
   test('SQL stands only in store/', () => {
@@ -70,7 +81,8 @@ describe('the house', () => {
   });
 
   test('model is pure: no file system, no network, no clock, no randomness', () => {
-    const impure = /node:(?:fs|net|http|https|child_process|worker_threads|os)\b|Date\.now\(|new Date\(\)|Math\.random|randomUUID|randomBytes/;
+    const impure =
+      /node:(?:fs|net|http|https|child_process|worker_threads|os)\b|Date\.now\(|new Date\(\)|Math\.random|randomUUID|randomBytes/;
     expect(product.filter((file) => room(file) === 'model' && impure.test(text(file)))).toEqual([]);
   });
 

@@ -1,0 +1,107 @@
+import { gitlabOffset, gitlabUtc, iso } from './emit.ts';
+import type { Run } from './gitlab.ts';
+import { HOSTS } from './organisation.ts';
+import type { Person, Project } from './organisation.ts';
+
+/** The bodies of GitLab's hooks (sources.md 1.3). */
+
+export function userPart(person: Person): Record<string, unknown> {
+  return { id: person.gitlabId, name: person.name, username: person.username, avatar_url: null, email: person.email };
+}
+
+export function projectPart(project: Project): Record<string, unknown> {
+  return {
+    id: project.id,
+    name: project.name,
+    web_url: `https://${HOSTS.gitlab}/${project.path}`,
+    path_with_namespace: project.path,
+    default_branch: 'main',
+  };
+}
+
+export function pipelineHook(run: Run, status: string, finishedAt: number | null): Record<string, unknown> {
+  return {
+    object_kind: 'pipeline',
+    object_attributes: {
+      id: run.pipelineId,
+      iid: run.pipelineId % 1_000,
+      name: `Deploy ${run.project.name}`,
+      ref: run.ref,
+      tag: false,
+      sha: run.sha,
+      source: 'web',
+      status,
+      detailed_status: status,
+      created_at: gitlabUtc(run.createdAt),
+      finished_at: finishedAt === null ? null : gitlabUtc(finishedAt),
+      variables: run.variables,
+      protected_ref: run.ref === 'main',
+    },
+    merge_request: null,
+    user: userPart(run.creator),
+    project: projectPart(run.project),
+    commit: { id: run.sha, message: `Update ${run.project.name}\n` },
+    builds: [
+      {
+        id: run.jobId,
+        stage: 'deploy',
+        name: `deploy:${run.environment}`,
+        status: finishedAt === null ? 'manual' : status,
+        when: 'manual',
+        manual: true,
+        user: userPart(run.player),
+        runner: null,
+        environment: { name: run.environment, action: 'start', deployment_tier: run.environment },
+      },
+    ],
+  };
+}
+
+export function jobHook(run: Run, status: string, finishedAt: number | null): Record<string, unknown> {
+  return {
+    object_kind: 'build',
+    ref: run.ref,
+    tag: false,
+    sha: run.sha,
+    retries_count: 0,
+    build_id: run.jobId,
+    build_name: `deploy:${run.environment}`,
+    build_stage: 'deploy',
+    build_status: status,
+    build_created_at: iso(run.createdAt),
+    build_started_at: iso(run.startedAt),
+    build_finished_at: finishedAt === null ? null : iso(finishedAt),
+    pipeline_id: run.pipelineId,
+    project_id: run.project.id,
+    project_name: run.project.path,
+    user: userPart(run.player),
+    commit: { id: run.pipelineId, sha: run.sha },
+    project: projectPart(run.project),
+    runner: {
+      id: run.runner.id,
+      description: run.runner.description,
+      runner_type: 'group_type',
+      active: true,
+      is_shared: false,
+      tags: run.runner.tags,
+    },
+    environment: { name: run.environment, action: 'start', deployment_tier: run.environment },
+  };
+}
+
+export function deploymentHook(run: Run, status: string, at: number): Record<string, unknown> {
+  return {
+    object_kind: 'deployment',
+    status,
+    status_changed_at: gitlabOffset(at),
+    deployment_id: run.deploymentId,
+    deployable_id: run.jobId,
+    deployable_url: `https://${HOSTS.gitlab}/${run.project.path}/-/jobs/${run.jobId}`,
+    environment: run.environment,
+    environment_tier: run.environment,
+    project: projectPart(run.project),
+    short_sha: run.sha.slice(0, 8),
+    user: userPart(run.player),
+    ref: run.ref,
+  };
+}

@@ -1,0 +1,99 @@
+import type { Run } from './gitlab.ts';
+import { iso } from './emit.ts';
+import type { Exchange } from './issuer.ts';
+import { ACCOUNTS, CLUSTERS, HOSTS, VAULT, roleArn } from './organisation.ts';
+import type { Person, Project } from './organisation.ts';
+
+/** The recurring parts of an issuer's event data (sources.md 3.4). */
+
+export function party(person: Person): Record<string, unknown> {
+  if (person.kind === 'ai_agent')
+    return {
+      kind: 'ai_agent',
+      iss: HOSTS.agents,
+      sub: person.oktaId,
+      aliases: [{ iss: `https://${HOSTS.gitlab}`, sub: String(person.gitlabId) }],
+    };
+  return {
+    kind: 'human',
+    iss: `https://${HOSTS.okta}`,
+    sub: person.oktaId,
+    aliases: [{ iss: `https://${HOSTS.gitlab}`, sub: String(person.gitlabId) }],
+  };
+}
+
+export function actorsOf(run: Run): Record<string, unknown>[] {
+  const job = {
+    kind: 'service',
+    iss: `https://${HOSTS.gitlab}`,
+    sub: `project_path:${run.project.path}:ref_type:branch:ref:${run.ref}`,
+  };
+  return run.player.kind === 'ai_agent'
+    ? [{ ...party(run.player), agent: { uid: run.player.oktaId, name: run.player.name } }, job]
+    : [job];
+}
+
+export function ciOf(run: Run): Record<string, unknown> {
+  return {
+    provider: 'gitlab',
+    host: HOSTS.gitlab,
+    project_id: String(run.project.id),
+    project_path: run.project.path,
+    pipeline_id: String(run.pipelineId),
+    job_id: String(run.jobId),
+    runner_id: String(run.runner.id),
+    ref: run.ref,
+    ref_protected: run.ref === 'main',
+    environment: run.environment,
+    sha: run.sha,
+    user_id: String(run.player.gitlabId),
+  };
+}
+
+export function approvalOf(story: Exchange): { approval?: Record<string, unknown> } {
+  const policy = { id: story.run.environment === 'production' ? 'prod-deploy' : 'nonprod', version: '7' };
+  if (story.oktaRequest) {
+    const { id, approver, at } = story.oktaRequest;
+    return {
+      approval: {
+        mode: 'human',
+        decision_by: party(approver),
+        decided_at: iso(at),
+        policy,
+        access_request: { system: 'okta', scope: HOSTS.okta, id },
+      },
+    };
+  }
+  if (story.brokerApproval)
+    return {
+      approval: {
+        mode: 'human',
+        decision_by: party(story.brokerApproval.approver),
+        decided_at: iso(story.brokerApproval.at),
+        policy,
+      },
+    };
+  return story.run.environment === 'staging' ? { approval: { mode: 'policy', policy } } : {};
+}
+
+export function audienceOf(project: Project): string {
+  return { aws: 'sts.amazonaws.com', kubernetes: CLUSTERS.production, vault: 'https://vault.fjordline.example' }[
+    project.target
+  ];
+}
+
+export function targetOf(
+  project: Project,
+  environment: 'production' | 'staging',
+  jti?: string,
+): Record<string, unknown> {
+  if (project.target === 'kubernetes') return { type: 'k8s_cluster', name: CLUSTERS[environment] };
+  if (project.target === 'vault')
+    return { type: 'vault', name: `${VAULT}/role/${project.name}-${environment}`, vault: { cluster: VAULT } };
+  const role = roleArn(project, environment);
+  return {
+    type: 'aws_role',
+    name: role,
+    aws: { account: ACCOUNTS[environment], role_arn: role, ...(jti === undefined ? {} : { source_identity: jti }) },
+  };
+}

@@ -34,14 +34,23 @@ export function refuse(reason: Reason, detail: string): ParseResult {
 }
 
 /**
- * A value in the record that must not be stored. `path` is a pattern over JSON path segments: `*` one segment (array
- * indexes too), `**` any number. The whole value (string, number, object) becomes "[REDACTED:<rule>]".
+ * A value in the record that must not be stored. `path` is a pattern over JSON path segments, from the top of the
+ * native event: `*` one segment (array indexes too), `**` any number. The value becomes "[REDACTED:<rule>]": string,
+ * number, object or array as a whole; where the path ends with `**`, only each string and number under it. Kept as they
+ * are: null, true, false, "", masks (`****`, `[REDACTED...]`) and `hmac-sha256:<64 hex digits>`, which tell no secret.
  */
 export interface RedactionRule {
   readonly path: readonly string[];
   readonly rule: string;
-  /** Where the value stays: `pipeline_variables` if its sibling `key` is a name that the policy file keeps. Absent: nowhere. */
-  readonly keep?: 'pipeline_variables';
+  /**
+   * For lists of name and value: the value stays where the object that holds it has a member `key` or `name` with one
+   * of these texts. Present, even empty, it also admits the variables that the policy file keeps.
+   */
+  readonly keep?: readonly string[];
+  /** Names of members that stay, where the path ends with `*` or `**`. */
+  readonly except?: readonly string[];
+  /** Only where the string at this exact path of the native event is one of these. Absent: always. */
+  readonly when?: { readonly path: readonly string[]; readonly in: readonly string[] };
 }
 
 /** One source: how its deliveries are cut into events, what must be redacted, what its records mean. */

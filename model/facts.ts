@@ -19,6 +19,18 @@ export interface Facts {
     /** How AWS or the issuer was reached: `web_identity`, `role_chain`, `saml`, `broker`, `token_exchange`, `login`... */
     readonly method?: string;
   };
+  /** What an issuer says its credential is good for, or where it was used; also of requests and decisions before it. */
+  readonly target?: {
+    /** `aws_role`, `k8s_cluster`, `vault`, `database`, `http_api`, `mcp_server`, `other`. */
+    readonly type: string;
+    /** An ARN, a URL, the id of a cluster. */
+    readonly name: string;
+    /** Role ARN and AWS account. */
+    readonly role?: string;
+    readonly account?: string;
+    /** Vault cluster. */
+    readonly cluster?: string;
+  };
   /** A decision on a request, deployment or merge request. */
   readonly decision?: {
     readonly decided: 'approved' | 'denied' | 'revoked';
@@ -27,7 +39,10 @@ export interface Facts {
     readonly by?: ActorRef;
     /** The access request that the decision names, when the event is not itself about it. */
     readonly request?: string;
+    /** `<policy>@<version>`, without the tenant, which only the policy file knows. */
     readonly policy?: string;
+    /** Code of the reason that was given, such as `oncall_emergency`. */
+    readonly reason?: string;
     readonly scope?: readonly string[];
     readonly sha?: string;
   };
@@ -47,6 +62,7 @@ export interface Facts {
     readonly status: string;
     readonly source?: string;
     readonly ref?: string;
+    readonly ref_protected?: boolean;
     readonly sha?: string;
     readonly project_id?: string;
     readonly project_path?: string;
@@ -132,6 +148,7 @@ export interface Facts {
     readonly project_id?: string;
     readonly project_path?: string;
     readonly sha?: string;
+    readonly runner_id?: string;
   };
   /** Something in the record that a responder should see: forged metadata, a raw log, a forged extra. */
   readonly findings?: readonly { readonly kind: string; readonly detail: string }[];

@@ -1,8 +1,11 @@
 import type { Source } from '../../model/source.ts';
 import type { SourceAdapter } from './adapter.ts';
+import { gitlabWebhook } from './gitlab-webhook.ts';
 
 /** Every adapter that is built, by the name of its source. A new source is a file and a line here. */
-const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {};
+const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {
+  'gitlab.webhook': gitlabWebhook,
+};
 
 /** The adapter of a source; undefined for a source whose adapter is not built yet. */
 export function adapterFor(source: Source): SourceAdapter | undefined {

@@ -9,7 +9,11 @@ import type { Key, KeyType } from './key.ts';
 type GitlabType = Extract<KeyType, `gitlab:${string}`>;
 
 /** A GitLab object by its number within the host: pipeline, job, deployment, merge request, project, user, runner. */
-export function gitlabKey(type: Exclude<GitlabType, 'gitlab:env' | 'gitlab:commit' | 'gitlab:mriid'>, host: unknown, id: unknown): Key | undefined {
+export function gitlabKey(
+  type: Exclude<GitlabType, 'gitlab:env' | 'gitlab:commit' | 'gitlab:mriid'>,
+  host: unknown,
+  id: unknown,
+): Key | undefined {
   const scope = normaliseHost(host);
   return scope === undefined ? undefined : keyOf(type, scope, decimalId(id));
 }
@@ -25,7 +29,8 @@ export function gitlabEnvironmentKey(host: unknown, projectId: unknown, name: un
 export function gitlabCommitKey(host: unknown, projectId: unknown, sha: unknown): Key | undefined {
   const scope = normaliseHost(host);
   const project = decimalId(projectId);
-  if (scope === undefined || project === undefined || typeof sha !== 'string' || !/^[0-9a-f]{40,64}$/.test(sha)) return undefined;
+  if (scope === undefined || project === undefined || typeof sha !== 'string' || !/^[0-9a-f]{40,64}$/.test(sha))
+    return undefined;
   return keyOf('gitlab:commit', `${scope}/${project}`, sha);
 }
 
@@ -37,7 +42,9 @@ export function tokenKey(iss: unknown, jti: unknown): Key | undefined {
 
 /** A token by the SHA-256 of what was sent, lower-case hex. */
 export function tokenHashKey(sha256: unknown): Key | undefined {
-  return typeof sha256 === 'string' && /^[0-9a-f]{64}$/i.test(sha256) ? keyOf('token:sha256', undefined, sha256.toLowerCase()) : undefined;
+  return typeof sha256 === 'string' && /^[0-9a-f]{64}$/i.test(sha256)
+    ? keyOf('token:sha256', undefined, sha256.toLowerCase())
+    : undefined;
 }
 
 /** An identity at its issuer: `idp:user:<issuer>/<subject>`. */
@@ -54,16 +61,42 @@ export function emailKey(email: unknown): Key | undefined {
 /** An address of the network, only if it is one: AWS also writes host names and "AWS Internal" there. */
 export function ipKey(address: unknown): Key | undefined {
   const text = identifier(address);
-  return text !== undefined && /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]+)$/i.test(text) ? keyOf('ip', undefined, text.toLowerCase()) : undefined;
+  return text !== undefined && /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]+)$/i.test(text)
+    ? keyOf('ip', undefined, text.toLowerCase())
+    : undefined;
 }
 
-/** An AWS access key id (AKIA..., ASIA...): an identifier, no secret. */
+/**
+ * An AWS access key id: an identifier, no secret. A temporary one (ASIA...) is one session, so it is walked. Any other
+ * (AKIA..., of an IAM user) lives for months and would join all its uses into one flow: a hub.
+ */
 export function awsAccessKey(id: unknown): Key | undefined {
-  return typeof id === 'string' && /^A[A-Z0-9]{15,127}$/.test(id) ? keyOf('aws:accesskey', undefined, id) : undefined;
+  if (typeof id !== 'string' || !/^A[A-Z0-9]{15,127}$/.test(id)) return undefined;
+  const key = keyOf('aws:accesskey', undefined, id);
+  return key && !id.startsWith('ASIA') ? keyAs(key, 'hub') : key;
 }
 
-// A name that is one flow: it holds a UUID, or a number of at least five digits, or 16 random characters at its end.
-const UNIQUE_NAME = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{5,}|[A-Za-z0-9]{16,}$/;
+// A name that can be one flow: it holds a UUID or a number of at least five digits, or ends in 16 characters of which
+// some are digits (random, not a long word). Not one flow: an e-mail address (a person, all year), an instance id (a
+// machine, all its life).
+const UNIQUE_NAME =
+  /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{5,}|(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16,}$/;
+const SHARED_NAME = /@|^i-[0-9a-z]+$/;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Whether a text has the form of a UUID, so that nobody chose it to be the same twice. */
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
+/** A source identity in its account. A UUID is one run and walked; a name of a person or team is a hub. */
+export function awsSourceIdentityKey(account: unknown, value: unknown): Key | undefined {
+  const scope = decimalId(account);
+  const key =
+    scope === undefined || typeof value !== 'string' ? undefined : keyOf('aws:sourceidentity', String(account), value);
+  return key && typeof value === 'string' && isUuid(value) ? keyAs(key, 'chain') : key;
+}
 
 /** A role session, `AROA...:name`. Chain only where the name can belong to one run; else a hub (sources.md 2.4). */
 export function awsSessionKey(account: unknown, principalId: unknown): Key | undefined {
@@ -71,7 +104,8 @@ export function awsSessionKey(account: unknown, principalId: unknown): Key | und
   const text = identifier(principalId);
   if (scope === undefined || text === undefined || !text.includes(':')) return undefined;
   const key = keyOf('aws:session', String(account), text);
-  return key && !UNIQUE_NAME.test(text.slice(text.indexOf(':') + 1)) ? keyAs(key, 'hub') : key;
+  const name = text.slice(text.indexOf(':') + 1);
+  return key && (SHARED_NAME.test(name) || !UNIQUE_NAME.test(name)) ? keyAs(key, 'hub') : key;
 }
 
 /** An access request in the system that holds it: `access-request:<system>:<scope>/<id>`. */

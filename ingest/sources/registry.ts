@@ -1,9 +1,11 @@
 import type { Source } from '../../model/source.ts';
 import type { SourceAdapter } from './adapter.ts';
 import { gitlabWebhook } from './gitlab-webhook.ts';
+import { issuerCloudevents } from './issuer-cloudevents.ts';
 
 /** Every adapter that is built, by the name of its source. A new source is a file and a line here. */
 const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {
+  'issuer.cloudevents': issuerCloudevents,
   'gitlab.webhook': gitlabWebhook,
 };
 

@@ -25,7 +25,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   reports: ['reports', 'query', 'store', 'ledger', 'model'],
   deploy: ['deploy', 'model'],
   web: ['web', 'model'],
-  cli: ['cli', 'deploy', 'reports', 'query', 'ingest', 'store', 'ledger', 'model'],
+  server: ['server', 'reports', 'query', 'ingest', 'store', 'ledger', 'model'],
+  cli: ['cli', 'server', 'deploy', 'reports', 'query', 'ingest', 'store', 'ledger', 'model'],
 };
 
 function importsOf(file: string): string[] {

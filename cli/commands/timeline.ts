@@ -1,0 +1,40 @@
+import { pathWith } from '../api.ts';
+import { formatOption, requiredOption, textOption, timeOption } from '../command.ts';
+import type { Command } from '../command.ts';
+import { openApi } from '../open-api.ts';
+import { pour } from '../pour.ts';
+
+export const timelineCommand: Command = {
+  name: 'timeline',
+  summary: 'events of a period, in order of time, filtered',
+  help: `
+Usage: custody timeline --from TIME --to TIME [--where 'actor=... action=touch.*'] [options]
+
+Events of the period in order of time, as text, NDJSON or CSV. Times are UTC; a date alone means its midnight. A filter
+is a list of field=value, all of which must hold; a value may end in *. Fields: actor, action, stage, outcome, family,
+instance, type, resource, environment, ip, key.
+
+  custody timeline --from 2026-07-01 --to 2026-07-02 --where 'action=secret.* outcome=success'`,
+  options: { from: { type: 'string' }, to: { type: 'string' }, where: { type: 'string' }, limit: { type: 'string' } },
+  describe: {
+    from: 'first moment, included',
+    to: 'first moment that is not included',
+    where: 'filter, see above',
+    limit: 'how many events at most (default 1000)',
+  },
+  async run(args, context) {
+    requiredOption(args, 'from', 'timeline');
+    requiredOption(args, 'to', 'timeline');
+    const format = formatOption(args, ['text', 'ndjson', 'csv', 'json']);
+    const query = { from: timeOption(args, 'from'), to: timeOption(args, 'to'), where: textOption(args, 'where') };
+    const api = await openApi(context, { readOnly: true });
+    try {
+      return await pour(
+        await api.send('GET', pathWith('/v1/events', { ...query, limit: textOption(args, 'limit') ?? 1_000, format })),
+        context,
+      );
+    } finally {
+      await api.close();
+    }
+  },
+};

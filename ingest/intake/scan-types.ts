@@ -94,3 +94,9 @@ export interface ScanFault {
 export type ScanResult =
   | { readonly ok: true; readonly cut: boolean; readonly elements: readonly ScannedElement[] }
   | ({ readonly ok: false } & ScanFault);
+
+/**
+ * Checks a delivery before anything parses it, cuts it into its elements and redacts each: one pass over the bytes,
+ * without recursion. Never throws; a fault names its place. `scanDelivery` of json-scan.ts is the one.
+ */
+export type ScanDelivery = (bytes: Buffer, options: ScanOptions) => ScanResult;

@@ -32,7 +32,7 @@ const MEMBER_NAME =
 
 /** What a hook must not leave behind (sources.md 1.3, Redact): values that may be secrets, and free text. */
 const REDACT: readonly RedactionRule[] = [
-  { path: ['object_attributes', 'variables', '*', 'value'], rule: 'pipeline_variable', keep: 'pipeline_variables' },
+  { path: ['object_attributes', 'variables', '*', 'value'], rule: 'pipeline_variable', keep: [] },
   { path: ['commit', 'message'], rule: 'free_text' },
   { path: ['commits', '*', 'message'], rule: 'free_text' },
   { path: ['object_attributes', 'last_commit', 'message'], rule: 'free_text' },

@@ -1,11 +1,14 @@
 import type { Source } from '../../model/source.ts';
 import type { SourceAdapter } from './adapter.ts';
+import { gitlabAuditRest, gitlabAuditStream } from './gitlab-audit.ts';
 import { gitlabWebhook } from './gitlab-webhook.ts';
 import { issuerCloudevents } from './issuer-cloudevents.ts';
 
 /** Every adapter that is built, by the name of its source. A new source is a file and a line here. */
 const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {
   'issuer.cloudevents': issuerCloudevents,
+  'gitlab.audit-stream': gitlabAuditStream,
+  'gitlab.audit-rest': gitlabAuditRest,
   'gitlab.webhook': gitlabWebhook,
 };
 

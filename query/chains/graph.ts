@@ -69,13 +69,14 @@ export function createGraph(): GraphBuilder {
   const seen = new Set<string>();
   const classes = new Map<string, KeyClass>();
   const findings: GraphFinding[] = [];
+  const degraded = new Set<string>();
   return {
     events,
     findings,
     namesOf: (key) => names.get(key) ?? NONE,
     parents: (key) => up.get(key) ?? NONE,
     children: (key) => down.get(key) ?? NONE,
-    classOf: (key) => classes.get(key) ?? classByType(key),
+    classOf: (key) => (degraded.has(key) ? 'hub' : (classes.get(key) ?? classByType(key))),
     eventsNamed: (event) => byName.get(event) ?? NONE,
     addEvent(event) {
       if (events.has(event.ref)) return;
@@ -96,7 +97,7 @@ export function createGraph(): GraphBuilder {
       push(up, edge.child, edge);
     },
     addFinding(finding) {
-      if (finding.key !== undefined && finding.kind === 'fan_out') classes.set(finding.key, 'hub');
+      if (finding.key !== undefined && finding.kind === 'fan_out') degraded.add(finding.key);
       findings.push(finding);
     },
   };

@@ -34,8 +34,10 @@ export function parseStamp(text: unknown): Stamp | undefined {
   if (!found) return undefined;
   const [, year, month, day, hour, minute, second, fraction = '', zone = 'Z'] = found;
   const date = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
+  // Date.UTC rolls over what does not exist (month 13, February 30, minute 60): such a date is no date.
   const check = new Date(date);
-  if (check.getUTCDate() !== Number(day) || check.getUTCHours() !== Number(hour) || Number(minute) > 59) return undefined;
+  if (check.getUTCMonth() + 1 !== Number(month) || check.getUTCDate() !== Number(day)) return undefined;
+  if (check.getUTCHours() !== Number(hour) || check.getUTCMinutes() !== Number(minute)) return undefined;
   const at = date * 1_000 + Number(fraction.padEnd(9, '0').slice(0, 6) || '0') - zoneOffsetUs(zone);
   if (at < 0 || Number(year) > 2199) return undefined;
   return { at, precision: precisionOf(fraction.length) };

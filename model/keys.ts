@@ -84,18 +84,23 @@ const UNIQUE_NAME =
 const SHARED_NAME = /@|^i-[0-9a-z]+$/;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const RANDOM_ID = /^(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{20,}$/;
 
-/** Whether a text has the form of a UUID, so that nobody chose it to be the same twice. */
+/** Whether a text has the form of a UUID. */
 export function isUuid(text: string): boolean {
   return UUID.test(text);
 }
 
-/** A source identity in its account. A UUID is one run and walked; a name of a person or team is a hub. */
+/** Whether an identifier has the form of one that is made for one run (a UUID, a long random id), not of a name. */
+export function isRunId(text: string): boolean {
+  return UUID.test(text) || RANDOM_ID.test(text);
+}
+
+/** A source identity in its account: one run if it is an id made for one, and then walked; else a name, a hub. */
 export function awsSourceIdentityKey(account: unknown, value: unknown): Key | undefined {
-  const scope = decimalId(account);
-  const key =
-    scope === undefined || typeof value !== 'string' ? undefined : keyOf('aws:sourceidentity', String(account), value);
-  return key && typeof value === 'string' && isUuid(value) ? keyAs(key, 'chain') : key;
+  if (decimalId(account) === undefined || typeof value !== 'string') return undefined;
+  const key = keyOf('aws:sourceidentity', String(account), value);
+  return key && isRunId(value) ? keyAs(key, 'chain') : key;
 }
 
 /** A role session, `AROA...:name`. Chain only where the name can belong to one run; else a hub (sources.md 2.4). */

@@ -44,6 +44,10 @@ const source = z.strictObject({
   /** Kubernetes: the issuer whose tokens this cluster takes, and the prefix of its own extra claims. */
   jwt_issuer: z.string().optional(),
   claim_prefix: z.string().optional(),
+  /** Host of the GitLab whose jobs the tokens at this place name; needed only where several GitLabs are registered. */
+  gitlab_host: z.string().optional(),
+  /** Kubernetes: user names of the GitLab agents (KAS), whose word on the job behind an impersonation is trusted. */
+  gitlab_agents: z.array(z.string()).default([]),
   /** Vault: whether accessors are hashed, and the name of the audit device. */
   accessor_hmac: z.boolean().default(false),
   device: z.string().default('default'),
@@ -55,7 +59,15 @@ const environments = z.strictObject({
   production: z.array(z.string()).default(['production']),
   aws_accounts: z.record(z.string(), z.string()).default({}),
   kubernetes_clusters: z.record(z.string(), z.string()).default({}),
-  vault_clusters: z.record(z.string(), z.strictObject({ path_rules: z.array(rule).default([]), not_a_resource: z.array(regex).default(['^auth/', '^sys/']) })).default({}),
+  vault_clusters: z
+    .record(
+      z.string(),
+      z.strictObject({
+        path_rules: z.array(rule).default([]),
+        not_a_resource: z.array(regex).default(['^auth/', '^sys/']),
+      }),
+    )
+    .default({}),
   gitlab: z.record(z.string(), z.string()).default({}),
   hoop_connections: z.array(rule).default([]),
   /** Other targets by name (URLs). */
@@ -63,25 +75,50 @@ const environments = z.strictObject({
 });
 
 const role = z.strictObject({
-  role: z.string(), environment: z.string().optional(), projects: z.array(id).default([]), refs: z.array(z.string()).optional(),
-  assumed_from: z.string().optional(), use: z.enum(['normal', 'break_glass']).default('normal'),
+  role: z.string(),
+  environment: z.string().optional(),
+  projects: z.array(id).default([]),
+  refs: z.array(z.string()).optional(),
+  assumed_from: z.string().optional(),
+  use: z.enum(['normal', 'break_glass']).default('normal'),
 });
-const project = z.strictObject({ id, path: z.string().optional(), required_approvals: z.number().int().nonnegative().default(1), protected_refs: z.array(z.string()).default([]) });
+const project = z.strictObject({
+  id,
+  path: z.string().optional(),
+  required_approvals: z.number().int().nonnegative().default(1),
+  protected_refs: z.array(z.string()).default([]),
+});
 const member = z.strictObject({ person: z.string(), ...validity });
 const automation = z.strictObject({
   name: z.string(),
   match: z.strictObject({
-    aws_role_arn: z.string().optional(), aws_user_arn: z.string().optional(), k8s_username: z.string().optional(), k8s_username_prefix: z.string().optional(),
-    vault_display_name: z.string().optional(), cluster: z.string().optional(),
+    aws_role_arn: z.string().optional(),
+    aws_user_arn: z.string().optional(),
+    k8s_username: z.string().optional(),
+    k8s_username_prefix: z.string().optional(),
+    vault_display_name: z.string().optional(),
+    cluster: z.string().optional(),
   }),
   /** A broker mints credentials for others: its own credential is never climbed (sources.md 2.8 C). */
   broker: z.boolean().default(false),
 });
-const exception = z.strictObject({ test: z.string(), principal: z.string(), ...validity, approved_by: z.string(), reason: z.string() });
+const exception = z.strictObject({
+  test: z.string(),
+  principal: z.string(),
+  ...validity,
+  approved_by: z.string(),
+  reason: z.string(),
+});
 const identity = z.strictObject({
-  person: z.string(), display: z.string().optional(), kind: z.enum(['human', 'service', 'ai_agent', 'system']).default('human'),
-  aliases: z.array(z.string()).default([]), method: z.string().default('policy'), sponsor: z.string().nullish(), owner: z.string().nullish(),
-  allowed_roles: z.array(z.string()).optional(), ...validity,
+  person: z.string(),
+  display: z.string().optional(),
+  kind: z.enum(['human', 'service', 'ai_agent', 'system']).default('human'),
+  aliases: z.array(z.string()).default([]),
+  method: z.string().default('policy'),
+  sponsor: z.string().nullish(),
+  owner: z.string().nullish(),
+  allowed_roles: z.array(z.string()).optional(),
+  ...validity,
 });
 const parameters = z.strictObject({
   ttl_max_s: z.record(z.string(), seconds).default({ production: 3_600, default: 43_200 }),
@@ -96,18 +133,30 @@ const parameters = z.strictObject({
 });
 
 export const policySchema = z.strictObject({
-  tenant: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/).default('default'),
+  tenant: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+    .default('default'),
   sources: z.array(source).default([]),
   environments: environments.prefault({}),
   roles: z.array(role).default([]),
   projects: z.array(project).default([]),
-  approver_groups: z.array(z.strictObject({ group: z.string(), applies_to: z.string(), members: z.array(member) })).default([]),
+  approver_groups: z
+    .array(z.strictObject({ group: z.string(), applies_to: z.string(), members: z.array(member) }))
+    .default([]),
   automation: z.array(automation).default([]),
   exceptions: z.array(exception).default([]),
   identities: z.array(identity).default([]),
   parameters: parameters.prefault({}),
   /** Variables of a pipeline whose values are kept, and the system that a request id in them belongs to. */
-  pipeline_variables: z.strictObject({ access_request: z.string().default('ACCESS_REQUEST_ID'), change: z.string().default('CHANGE_ID'), request_system: z.string().default('okta'), request_scope: z.string().optional() }).prefault({}),
+  pipeline_variables: z
+    .strictObject({
+      access_request: z.string().default('ACCESS_REQUEST_ID'),
+      change: z.string().default('CHANGE_ID'),
+      request_system: z.string().default('okta'),
+      request_scope: z.string().optional(),
+    })
+    .prefault({}),
 });
 
 export type Policy = z.output<typeof policySchema>;
@@ -119,7 +168,8 @@ export type PolicySource = Policy['sources'][number];
  */
 export function parsePolicy(text: string, name = 'custody.yaml'): Policy {
   const document = parseDocument(text, { prettyErrors: true });
-  if (document.errors.length > 0) throw new Problem('configuration', `${name}: ${document.errors.map((e) => e.message).join('; ')}`);
+  if (document.errors.length > 0)
+    throw new Problem('configuration', `${name}: ${document.errors.map((e) => e.message).join('; ')}`);
   const read = policySchema.safeParse(document.toJS() ?? {});
   if (read.success) return read.data;
   const faults = read.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
@@ -131,9 +181,18 @@ export function emptyPolicy(): Policy {
   return policySchema.parse({});
 }
 
-/** What the policy says of an installation; undefined if it is not registered. */
+/**
+ * What the policy says of an installation; undefined if it is not registered. Where it does not say whose jobs the
+ * tokens there name and only one GitLab is registered, that one is meant.
+ */
 export function sourceOf(policy: Policy, family: string, instance: string): PolicySource | undefined {
-  return policy.sources.find((entry) => entry.family === family && entry.instance === instance);
+  const found = policy.sources.find((entry) => entry.family === family && entry.instance === instance);
+  if (!found || found.gitlab_host !== undefined) return found;
+  const hosts = new Set(
+    policy.sources.filter((entry) => entry.family.startsWith('gitlab.')).map((entry) => entry.instance),
+  );
+  const [only] = hosts;
+  return hosts.size === 1 && only !== undefined ? { ...found, gitlab_host: only } : found;
 }
 
 function compiles(text: string): boolean {

@@ -1,5 +1,6 @@
 import type { Source } from '../../model/source.ts';
 import type { SourceAdapter } from './adapter.ts';
+import { awsCloudtrail } from './aws-cloudtrail.ts';
 import { gitlabAuditRest, gitlabAuditStream } from './gitlab-audit.ts';
 import { gitlabWebhook } from './gitlab-webhook.ts';
 import { issuerCloudevents } from './issuer-cloudevents.ts';
@@ -7,6 +8,7 @@ import { issuerCloudevents } from './issuer-cloudevents.ts';
 /** Every adapter that is built, by the name of its source. A new source is a file and a line here. */
 const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {
   'issuer.cloudevents': issuerCloudevents,
+  'aws.cloudtrail': awsCloudtrail,
   'gitlab.audit-stream': gitlabAuditStream,
   'gitlab.audit-rest': gitlabAuditRest,
   'gitlab.webhook': gitlabWebhook,

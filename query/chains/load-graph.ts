@@ -26,6 +26,8 @@ export interface LoadOptions {
   /** Only what was received by then, microseconds UTC. Absent: everything. */
   readonly asOf?: Micros;
   readonly limits?: Partial<GraphLimits>;
+  /** Events that are there already (the populations of a period): part of the graph, and their keys are seeds. */
+  readonly events?: readonly StoredEvent[];
   /** With rules, the credential of a broker is not climbed, so that its other customers are not loaded. */
   readonly rules?: Rules;
 }
@@ -59,8 +61,9 @@ export async function loadGraph(
     seeds.filter((seed) => seed.startsWith('event:')),
     asOfMs,
   );
-  for (const event of named) graph.addEvent(event);
-  const start = [...seeds.filter((seed) => !seed.startsWith('event:')), ...named.flatMap(keysToClimb)];
+  const known = [...named, ...(options.events ?? [])];
+  for (const event of known) graph.addEvent(event);
+  const start = [...seeds.filter((seed) => !seed.startsWith('event:')), ...known.flatMap(keysToClimb)];
   const keys = await walkEdges(reader, tenant, graph, start, { asOfMs, limits, rules: options.rules });
   await loadEvents(reader, tenant, graph, keys, { asOfMs, limits });
   return graph;

@@ -16,24 +16,27 @@ export function isProduction(environment: string | undefined, rules: Rules): boo
   return environment !== undefined && rules.production.has(environment);
 }
 
-/** The environment for which a credential is good, by role, account, cluster, path or URL that the issuer named. */
+/** The environment for which a credential is good, by role, account, cluster or URL that the issuer named. */
 export function environmentOfTarget(event: StoredEvent, rules: Rules): string | undefined {
-  const credential = event.facts.credential;
-  if (credential === undefined) return undefined;
-  const environments = rules.policy.environments;
-  const target = credential.target;
-  if (target !== undefined) {
-    const known =
-      rules.roles.get(target)?.environment ??
-      own(environments.kubernetes_clusters, target) ??
-      firstMatch(rules.targets, target);
+  const { credential, target } = event.facts;
+  const names = [target?.role, target?.cluster, target?.name, credential?.target];
+  for (const name of names) {
+    const known = name === undefined ? undefined : environmentOfName(name, rules);
     if (known !== undefined) return known;
-    const account = /^arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:(\d{12}):/.exec(target)?.[1];
-    if (account !== undefined) return own(environments.aws_accounts, account);
   }
-  return credential.target_account === undefined
-    ? undefined
-    : own(environments.aws_accounts, credential.target_account);
+  const account = target?.account ?? credential?.target_account;
+  return account === undefined ? undefined : own(rules.policy.environments.aws_accounts, account);
+}
+
+function environmentOfName(name: string, rules: Rules): string | undefined {
+  const environments = rules.policy.environments;
+  const known =
+    rules.roles.get(name)?.environment ??
+    own(environments.kubernetes_clusters, name) ??
+    firstMatch(rules.targets, name);
+  if (known !== undefined) return known;
+  const account = /^arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:(\d{12}):/.exec(name)?.[1];
+  return account === undefined ? undefined : own(environments.aws_accounts, account);
 }
 
 // Where the source itself is the place: the account of a call, the cluster of an audit log, the path of a secret.

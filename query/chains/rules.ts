@@ -26,6 +26,9 @@ export interface Rules {
   readonly vaultPaths: ReadonlyMap<string, readonly Pattern[]>;
   readonly hoopConnections: readonly Pattern[];
   readonly targets: readonly Pattern[];
+  /** Vault paths that are no resource, by cluster; and those for clusters that the policy does not name. */
+  readonly noResource: ReadonlyMap<string, readonly RegExp[]>;
+  readonly noResourceByDefault: readonly RegExp[];
 }
 
 /** Compiles the policy for the walk. The regular expressions were checked when the policy file was read. */
@@ -48,6 +51,13 @@ export function createRules(policy: Policy): Rules {
     ),
     hoopConnections: compile(policy.environments.hoop_connections),
     targets: compile(policy.environments.targets),
+    noResource: new Map(
+      Object.entries(policy.environments.vault_clusters).map(([cluster, entry]) => [
+        cluster,
+        entry.not_a_resource.map((pattern) => new RegExp(pattern, 'u')),
+      ]),
+    ),
+    noResourceByDefault: [/^auth\//, /^sys\//],
   };
 }
 

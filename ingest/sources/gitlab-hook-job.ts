@@ -2,12 +2,12 @@ import type { Action } from '../../model/action.ts';
 import type { Facts } from '../../model/facts.ts';
 import { gitlabKey } from '../../model/keys.ts';
 import { addEdge, addKey, compact } from './draft.ts';
-import { addGitlab, addParents, addPlaces, getMicros, needStateTime, projectPath } from './gitlab-hook.ts';
+import { addGitlab, addParents, addPlaces, needStateTime, projectPath } from './gitlab-hook.ts';
 import type { Hook, HookEvent } from './gitlab-hook.ts';
 import { runOutcome } from './gitlab-hook-pipeline.ts';
 import { addUserKeys, getNumberId, gitlabActor, gitlabResource, needNumber, readUser } from './gitlab.ts';
 import type { GitlabUser } from './gitlab.ts';
-import { at, getString, isObject, needString, partOf } from './read.ts';
+import { getMicros, at, getString, isObject, needString, partOf } from './read.ts';
 import type { Path } from './read.ts';
 
 const FINISHED = new Set(['success', 'failed', 'canceled', 'skipped']);

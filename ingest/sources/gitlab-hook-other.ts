@@ -6,11 +6,11 @@ import { gitlabKey } from '../../model/keys.ts';
 import type { Stamp } from '../../model/time.ts';
 import { parseStamp } from '../../model/time.ts';
 import { addKey, compact } from './draft.ts';
-import { addPlaces, getMicros, needStateTime, projectPath } from './gitlab-hook.ts';
+import { addPlaces, needStateTime, projectPath } from './gitlab-hook.ts';
 import type { Hook, HookEvent } from './gitlab-hook.ts';
 import { addUserKeys, getNumberId, gitlabActor, gitlabResource, needNumber, readUser } from './gitlab.ts';
 import type { GitlabUser } from './gitlab.ts';
-import { at, getId, getString, needString } from './read.ts';
+import { getMicros, at, getId, getString, needString } from './read.ts';
 import type { Path } from './read.ts';
 
 /**

@@ -4,10 +4,10 @@ import { keyOf, parseKey } from '../../model/key.ts';
 import type { Key } from '../../model/key.ts';
 import { accessRequestKey, gitlabEnvironmentKey, gitlabKey } from '../../model/keys.ts';
 import { addEdge, addKey, compact } from './draft.ts';
-import { addGitlab, addParents, addPlaces, getMicros, needStateTime, projectPath } from './gitlab-hook.ts';
+import { addGitlab, addParents, addPlaces, needStateTime, projectPath } from './gitlab-hook.ts';
 import type { Hook, HookEvent } from './gitlab-hook.ts';
 import { addUserKeys, getNumberId, gitlabActor, gitlabResource, needNumber, readUser } from './gitlab.ts';
-import { getBoolean, getString, note, needString, partOf, partsOf } from './read.ts';
+import { getMicros, getBoolean, getString, note, needString, partOf, partsOf } from './read.ts';
 import type { Doc } from './read.ts';
 
 const FINISHED = new Set(['success', 'failed', 'canceled', 'skipped']);

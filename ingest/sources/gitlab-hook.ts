@@ -1,13 +1,12 @@
 import type { AuditEvent } from '../../model/event.ts';
 import type { Key } from '../../model/key.ts';
 import { gitlabCommitKey, gitlabEnvironmentKey, gitlabKey } from '../../model/keys.ts';
-import { parseStamp } from '../../model/time.ts';
-import type { Micros, Stamp } from '../../model/time.ts';
+import type { Stamp } from '../../model/time.ts';
 import type { ParseInput } from './adapter.ts';
 import { addKey } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { getNumberId } from './gitlab.ts';
-import { at, getString, needStamp, note } from './read.ts';
+import { at, getString, needStamp } from './read.ts';
 import type { Doc, Path } from './read.ts';
 
 /** One hook body on its way to an event, and what all kinds of hooks need. */
@@ -75,15 +74,6 @@ export function needStateTime(doc: Doc, paths: readonly Path[]): { readonly text
   const path = paths.find((candidate) => !isNothing(at(doc.json, ...candidate))) ?? last;
   const value = at(doc.json, ...path);
   return { text: typeof value === 'string' ? value : '', stamp: needStamp(doc, ...path) };
-}
-
-/** A time that may be absent, in microseconds. An unreadable one is noted: only the time of the event itself refuses it. */
-export function getMicros(doc: Doc, ...path: Path): Micros | undefined {
-  const value = at(doc.json, ...path);
-  if (isNothing(value)) return undefined;
-  const stamp = parseStamp(value);
-  if (!stamp) note(doc, ...path);
-  return stamp?.at;
 }
 
 /** The path of a project for display; its number is what identifies it. */

@@ -3,7 +3,7 @@ import type { ParseResult } from './adapter.ts';
 import { identifier } from '../../model/key.ts';
 import type { Reason } from '../../model/reason.ts';
 import { parseStamp } from '../../model/time.ts';
-import type { Stamp } from '../../model/time.ts';
+import type { Micros, Stamp } from '../../model/time.ts';
 
 /**
  * Readers of hostile JSON. A document remembers what it could not read, so that an adapter reads field after field
@@ -93,6 +93,11 @@ export function getStamp(doc: Doc, ...path: Path): Stamp | undefined {
   const stamp = parseStamp(text);
   if (!stamp) note(doc, ...path);
   return stamp;
+}
+
+/** A time that may be absent, in microseconds UTC. An unreadable one is noted. */
+export function getMicros(doc: Doc, ...path: Path): Micros | undefined {
+  return getStamp(doc, ...path)?.at;
 }
 
 /** Text that must be there; "" and a fault where it is not. */

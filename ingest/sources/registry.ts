@@ -3,6 +3,7 @@ import type { SourceAdapter } from './adapter.ts';
 import { awsCloudtrail } from './aws-cloudtrail.ts';
 import { gitlabAuditRest, gitlabAuditStream } from './gitlab-audit.ts';
 import { gitlabWebhook } from './gitlab-webhook.ts';
+import { oktaLog } from './okta-log.ts';
 import { issuerCloudevents } from './issuer-cloudevents.ts';
 
 /** Every adapter that is built, by the name of its source. A new source is a file and a line here. */
@@ -12,6 +13,7 @@ const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {
   'gitlab.audit-stream': gitlabAuditStream,
   'gitlab.audit-rest': gitlabAuditRest,
   'gitlab.webhook': gitlabWebhook,
+  'okta.log': oktaLog,
 };
 
 /** The adapter of a source; undefined for a source whose adapter is not built yet. */

@@ -1,0 +1,29 @@
+// Parameters of a request that cannot hold a secret and whose value changes what the request means or how it is read.
+const KEPT = new Set([
+  'dryRun', 'watch', 'limit', 'timeout', 'timeoutSeconds', 'fieldManager', 'fieldValidation', 'force', 'pretty', 'follow',
+  'container', 'stdin', 'stdout', 'stderr', 'tty', 'tailLines', 'propagationPolicy', 'gracePeriodSeconds', 'orphanDependents',
+  'resourceVersion', 'resourceVersionMatch', 'allowWatchBookmarks', 'sendInitialEvents', 'exact', 'export', 'ports',
+]); // prettier-ignore
+const PLAIN_VALUE = /^[A-Za-z0-9._:-]{0,64}$/;
+
+/**
+ * A URL with the values of its query replaced by "[REDACTED:<rule>]", but for the few parameters that cannot hold a
+ * secret (sources.md 1.9.1: `access_token`, `command`, selectors and proxied queries do). The path stays. A URL that
+ * needs no replacement is given back as it is.
+ */
+export function redactUrlQuery(url: string, rule: string): string {
+  const start = url.indexOf('?');
+  if (start < 0) return url;
+  const mark = `[REDACTED:${rule}]`;
+  const parts = url
+    .slice(start + 1)
+    .split('&')
+    .map((part) => {
+      const equals = part.indexOf('=');
+      const name = equals < 0 ? part : part.slice(0, equals);
+      if (equals < 0) return /^[A-Za-z]{0,40}$/.test(part) ? part : mark;
+      if (KEPT.has(name) && PLAIN_VALUE.test(part.slice(equals + 1))) return part;
+      return /^[A-Za-z0-9_.-]{1,64}$/.test(name) ? `${name}=${mark}` : mark;
+    });
+  return `${url.slice(0, start)}?${parts.join('&')}`;
+}

@@ -42,6 +42,8 @@ export function refuse(reason: Reason, detail: string): ParseResult {
 export interface RedactionRule {
   readonly path: readonly string[];
   readonly rule: string;
+  /** Only a part of a string is replaced: the query of a URL, by `redactUrlQuery` of url-query.ts. Absent: all of it. */
+  readonly part?: 'query';
   /**
    * For lists of name and value: the value stays where the object that holds it has a member `key` or `name` with one
    * of these texts. Present, even empty, it also admits the variables that the policy file keeps.

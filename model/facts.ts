@@ -126,6 +126,11 @@ export interface Facts {
     readonly principal?: string;
     readonly account?: string;
     readonly invoked_by?: string;
+    /**
+     * Not the last entry of its request: `started` before a long answer (a watch, an exec), `request` before a Vault
+     * response. It is a touch only where no later entry names the same request (`k8s:request`, `vault:request`).
+     */
+    readonly phase?: 'started' | 'request';
   };
   /** What the caller says of itself, to be corroborated (sources.md 2.4.1, E16 and E17). */
   readonly claimed?: {

@@ -5,11 +5,13 @@ import { gitlabAuditRest, gitlabAuditStream } from './gitlab-audit.ts';
 import { gitlabWebhook } from './gitlab-webhook.ts';
 import { oktaLog } from './okta-log.ts';
 import { issuerCloudevents } from './issuer-cloudevents.ts';
+import { kubernetesAudit } from './kubernetes-audit.ts';
 
 /** Every adapter that is built, by the name of its source. A new source is a file and a line here. */
 const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {
   'issuer.cloudevents': issuerCloudevents,
   'aws.cloudtrail': awsCloudtrail,
+  'kubernetes.audit': kubernetesAudit,
   'gitlab.audit-stream': gitlabAuditStream,
   'gitlab.audit-rest': gitlabAuditRest,
   'gitlab.webhook': gitlabWebhook,

@@ -1,0 +1,90 @@
+import { base64Words, decodeUrl } from './secret-decode.ts';
+import { isHarmlessValue, isRandomWord } from './secret-names.ts';
+import type { NameClass } from './secret-names.ts';
+import { findAssigned, findFlags, findParameters, findUserinfo } from './secret-text.ts';
+import type { SecretHit } from './secret-text.ts';
+import { findTokens } from './secret-tokens.ts';
+
+// No rule finds anything in a shorter text; names of fields are judged apart.
+const MIN_CHARS = 9;
+// One look that rules out nearly every string of a log: each rule needs one of these.
+const GATE =
+  /[=%]|:\/\/|[:"'] |":|':|eyJ|eyAi|ewo[gJ]|gl[a-z]{2,6}-|GR1348941|gh[pousr]_|_pat_|(?:hv)?[sbr]\.[A-Za-z0-9_-]{20}|xox|xapp-|hooks\.slack|office\.com\/|api\/webhooks|PRIVATE KEY|earer\s|EARER\s|[Ss][Ss][Ww][Ss]\s|(?:asic|ASIC)\s|00[A-Za-z0-9_-]{40}|IQoJ|FwoG|FQoG|A[KS]IA|sk-|[sr]k_|npm_|AIza|ya29|dop_v1|pypi-|SG\.|ATATT|atlasv1|AGE-SECRET|shpat_|xkeysib|nvapi-|lin_api_|hf_|[A-Za-z0-9+/_-]{24}|(?:-u|--user|-[a-z-]{3,14}) /;
+
+/**
+ * Finds secrets in one text (sources.md 3.6): tokens that name themselves, authorization headers, passwords in URLs,
+ * `name=value` and query parameters, also behind one percent- or base64-encoding. Hits are in order and do not overlap;
+ * positions are those of the text as given. Keys' ids (AKIA..., ASIA...), digests, UUIDs, keyed hashes and object names
+ * are no secrets. Linear time.
+ */
+export function findSecrets(text: string): readonly SecretHit[] {
+  if (text.length < MIN_CHARS || !GATE.test(text)) return [];
+  const hits: SecretHit[] = [];
+  findPlain(text, hits);
+  const decoded = decodeUrl(text);
+  if (decoded !== undefined) {
+    const inner: SecretHit[] = [];
+    findPlain(decoded.text, inner);
+    for (const { start, end, rule } of inner) {
+      hits.push({ start: decoded.places[start] ?? 0, end: decoded.places[end] ?? text.length, rule });
+    }
+  }
+  for (const word of base64Words(text)) {
+    const inner: SecretHit[] = [];
+    findPlain(word.text, inner);
+    if (inner[0] !== undefined) hits.push({ start: word.start, end: word.end, rule: inner[0].rule });
+  }
+  return hits.length < 2 ? hits : mergeHits(hits);
+}
+
+function findPlain(text: string, hits: SecretHit[]): void {
+  const report = (start: number, end: number, rule: string): void => {
+    if (end > start) hits.push({ start, end, rule });
+  };
+  findTokens(text, report);
+  if (text.includes('://')) findUserinfo(text, report);
+  if (/[=:]/.test(text)) findAssigned(text, report);
+  if (text.includes('=')) findParameters(text, report);
+  if (text.includes('-')) findFlags(text, report);
+}
+
+/**
+ * What is secret in the value of a field: the whole of it if the name says so, else what `findSecrets` finds. `issuer`
+ * also counts the names that no issuer's event may have (`code`, `signature`: sources.md 3.6).
+ */
+export function findSecretsInField(name: NameClass, value: string, issuer: boolean): readonly SecretHit[] {
+  if (value.length === 0) return [];
+  if (name === 'plain' || (name === 'issuer' && !issuer)) return findSecrets(value);
+  if (isHarmlessValue(value)) return [];
+  if (name === 'suspect') {
+    return isRandomWord(value) && !issuer ? [{ start: 0, end: value.length, rule: 'random' }] : findSecrets(value);
+  }
+  return [{ start: 0, end: value.length, rule: 'field' }];
+}
+
+/** The text with each hit replaced by `[REDACTED:<rule>]`; the same text if nothing was found. */
+export function redactText(text: string, hits: readonly SecretHit[]): string {
+  let result = '';
+  let from = 0;
+  for (const { start, end, rule } of hits) {
+    result += `${text.slice(from, start)}[REDACTED:${rule}]`;
+    from = end;
+  }
+  return result + text.slice(from);
+}
+
+/** A free text made fit for storing: its secrets replaced. For what is no JSON, such as a header or an error message. */
+export function redactSecrets(text: string): string {
+  return redactText(text, findSecrets(text));
+}
+
+/** Sorts hits and joins those that overlap; the name is that of the hit that begins first, the longer one at a tie. */
+function mergeHits(hits: SecretHit[]): SecretHit[] {
+  const merged: SecretHit[] = [];
+  for (const hit of hits.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
+    const last = merged.at(-1);
+    if (last === undefined || hit.start >= last.end) merged.push(hit);
+    else if (hit.end > last.end) merged[merged.length - 1] = { ...last, end: hit.end };
+  }
+  return merged;
+}

@@ -137,6 +137,8 @@ export const policySchema = z.strictObject({
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
     .default('default'),
+  /** The name that reports print; the tenant where it is left out. */
+  organisation: z.string().min(1).max(200).optional(),
   sources: z.array(source).default([]),
   environments: environments.prefault({}),
   roles: z.array(role).default([]),

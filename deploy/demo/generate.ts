@@ -15,7 +15,6 @@ export interface Demo {
   readonly from: string;
   readonly to: string;
   readonly asOf: string;
-  readonly organisation: string;
 }
 
 export const DEMO_SEED = 20_260_701;
@@ -35,7 +34,6 @@ export function createDemo(seed: number = DEMO_SEED): Demo {
     from: new Date(PERIOD.from).toISOString(),
     to: new Date(PERIOD.to).toISOString(),
     asOf: new Date(PERIOD.to + 3 * 3_600_000).toISOString(),
-    organisation: 'Fjordline (demo)',
   };
 }
 

@@ -8,6 +8,7 @@ const STAMPS = { webhook: 1_000, fine: 1 };
 export function createDemoPolicy(organisation: Organisation): Record<string, unknown> {
   return {
     tenant: 'fjordline',
+    organisation: 'Fjordline (demo)',
     sources: sources(),
     environments: environments(),
     roles: [

@@ -101,7 +101,7 @@ function scanLines(bytes: Buffer, options: ScanOptions): ScanResult {
 }
 
 /** What stands for an event whose bytes cannot be kept: how many they were, and their digest. */
-function withhold(bytes: Buffer, { reason, detail, position }: ScanFault): ScannedElement {
+export function withhold(bytes: Buffer, { reason, detail, position }: ScanFault): ScannedElement {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const value = Buffer.from(JSON.stringify({ unreadable: { bytes: bytes.length, sha256, reason } }));
   return { value, redactions: [], duplicateKeys: false, unreadable: { reason, detail, position } };

@@ -83,6 +83,8 @@ export const HEADERS = {
   redacted: 'x-custody-redacted',
   /** "3/10": the third of ten events of one delivery. Absent for a delivery of one. */
   part: 'x-custody-part',
-  /** Present where the value was withheld because it could not be parsed, hence not redacted. */
+  /** Present where the value was withheld because it could not be parsed, hence not redacted: "reason: detail". */
   unreadable: 'x-custody-unreadable',
+  /** "1" where some object has the same name twice, so that parsers may differ on what it says. */
+  duplicateKeys: 'x-custody-duplicate-keys',
 } as const;

@@ -166,7 +166,7 @@ function outcomeOf(data: Doc): Outcome {
  * `ce_id` over Kafka, percent-encoded (CloudEvents HTTP binding 3.1.3), and the body is `data`: the same event in
  * either form has the same content.
  */
-function envelopeOf(input: ParseInput): unknown {
+export function envelopeOf(input: Pick<ParseInput, 'json' | 'headers'>): unknown {
   const { json, headers } = input;
   if (headers['ce-id'] === undefined && headers['ce_id'] === undefined) return json;
   if (isObject(json) && typeof at(json, 'specversion') === 'string' && at(json, 'id') !== undefined) return json;

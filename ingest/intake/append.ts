@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { contentHashOf, eventIdOf } from '../../model/event-id.ts';
+import { sourceOf } from '../../model/policy.ts';
+import { Problem } from '../../model/problem.ts';
+import type { AppendedRange, LogRecord } from '../log/event-log.ts';
+import type { Identity } from '../log/local-index.ts';
+import type { IntakeDeps } from './deps.ts';
+import { adapterOf } from './prepare.ts';
+import type { Prepared, RecordGroup } from './prepare.ts';
+
+/** What the log took. `conflicts`: places in the delivery of events whose id is held with other content. */
+export interface Appended {
+  readonly ranges: readonly AppendedRange[];
+  readonly conflicts: readonly number[];
+}
+
+/**
+ * Writes a prepared delivery into the log and resolves when it is durable. Whatever keeps the log from that becomes
+ * `unavailable`, so that the sender comes again: nothing that is not stored is ever acknowledged. An issuer's event is
+ * compared with what is held under its id; a conflict is stored as evidence and told (sources.md 3.6).
+ */
+export async function appendPrepared(deps: IntakeDeps, prepared: Prepared): Promise<Appended> {
+  // All groups are handed over before anything is waited for, so that the log has them in the order of arrival.
+  const ends = await Promise.allSettled(prepared.groups.map((group) => appendGroup(deps, prepared, group)));
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed) throw unavailable(failed.reason);
+  const done = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
+  return { ranges: done.flatMap(({ ranges }) => ranges), conflicts: done.flatMap(({ conflicts }) => conflicts) };
+}
+
+async function appendGroup(
+  deps: IntakeDeps,
+  prepared: Prepared,
+  { instance, records }: RecordGroup,
+): Promise<Appended> {
+  if (prepared.source !== 'issuer.cloudevents' || !deps.index) {
+    return { ranges: [await deps.log.append(prepared.family, instance, records)], conflicts: [] };
+  }
+  const identified = records.map((record) => ({ ...record, identity: identityOf(deps, record, instance) }));
+  const { verdicts, appended } = await deps.index.appendIdentified(prepared.family, instance, identified, 'keep');
+  const conflicts = verdicts.flatMap((verdict, index) =>
+    verdict === 'conflict' ? [placeOf(prepared, records[index])] : [],
+  );
+  return { ranges: appended ? [appended] : [], conflicts };
+}
+
+/** The answer where the log cannot store: come again. */
+export function unavailable(cause: unknown): Problem {
+  return new Problem(
+    'unavailable',
+    'This could not be stored now, and nothing of it is acknowledged. Send it again.',
+    { retry_after_s: 5 },
+    cause,
+  );
+}
+
+/**
+ * The identity under which the worker will know the event. A record that the worker will refuse has none; it stands
+ * for itself by its bytes, so that it conflicts with nothing.
+ */
+function identityOf(deps: IntakeDeps, record: LogRecord, instance: string): Identity {
+  const adapter = adapterOf(deps, 'issuer.cloudevents');
+  const settings = sourceOf(deps.policy, adapter.family, instance);
+  const {
+    access_request: accessRequest,
+    change,
+    request_system: requestSystem,
+    request_scope: requestScope,
+  } = deps.policy.pipeline_variables;
+  const result = adapter.parse({
+    json: JSON.parse(record.value.toString('utf8')) as unknown,
+    instance,
+    receivedAt: record.timestampMs * 1_000,
+    headers: record.headers,
+    ...(settings && { settings }),
+    variables: { accessRequest, change, requestSystem, ...(requestScope !== undefined && { requestScope }) },
+  });
+  const event = result.ok ? result.events[0] : undefined;
+  if (event) return { name: eventIdOf(deps.policy.tenant, event), hash: contentHashOf(event) };
+  const hash = createHash('sha256').update(record.value).digest('hex').slice(0, 32);
+  return { name: `record:${hash}`, hash };
+}
+
+function placeOf(prepared: Prepared, record: LogRecord | undefined): number {
+  return prepared.elements.findIndex(({ value }) => value === record?.value);
+}

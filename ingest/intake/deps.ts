@@ -1,0 +1,44 @@
+import type { Policy } from '../../model/policy.ts';
+import type { Reason } from '../../model/reason.ts';
+import type { Source } from '../../model/source.ts';
+import type { Micros } from '../../model/time.ts';
+import type { AppendedRange, EventLog } from '../log/event-log.ts';
+import type { LocalIndex } from '../log/local-index.ts';
+import type { SourceAdapter } from '../sources/adapter.ts';
+import type { CredentialBook } from './credentials.ts';
+import type { ScanOptions, ScanResult } from './scan-types.ts';
+
+/** How many records ended how, once the worker has stored them. */
+export interface Settled {
+  readonly accepted: number;
+  readonly duplicate: number;
+  readonly conflict: number;
+  readonly rejected: Readonly<Partial<Record<Reason, number>>>;
+}
+
+/**
+ * Waits until the worker has stored every record of these ranges, and counts how they ended. Rejects with the Problem
+ * `unavailable` when the worker cannot go on or `signal` aborts.
+ */
+export type Settle = (ranges: readonly AppendedRange[], signal?: AbortSignal) => Promise<Settled>;
+
+/** Throws the Problem `unauthenticated` or `forbidden` unless the Authorization header allows to operate this Custody. */
+export type AuthorizeOperator = (authorization: string | undefined, permission: 'operate') => Promise<unknown>;
+
+/** All that the intake needs; the composition gives it, tests give fakes. */
+export interface IntakeDeps {
+  readonly log: Pick<EventLog, 'append'>;
+  /** The index beside the embedded log. Without it, imports are idempotent by the worker alone, and nothing answers 409. */
+  readonly index?: LocalIndex;
+  readonly policy: Policy;
+  readonly credentials: CredentialBook;
+  readonly adapterFor: (source: Source) => SourceAdapter | undefined;
+  readonly scan: (bytes: Buffer, options: ScanOptions) => ScanResult;
+  /** The clock, microseconds UTC: when something was received, and whether a signature is fresh. */
+  readonly now: () => Micros;
+  readonly settle: Settle;
+  /** Who may use the routes for files and replays. */
+  readonly authorize: AuthorizeOperator;
+  /** Bytes of bodies that may be held at once; 64 MiB when left out. */
+  readonly maxBytesInFlight?: number;
+}

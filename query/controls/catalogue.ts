@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../model/canonical-json.ts';
+import type { FrameworkId } from '../../model/control.ts';
+import type { AnyControlTest } from './control-test.ts';
+import { T01 } from './tests/t-01.ts';
+import { T02 } from './tests/t-02.ts';
+import { T08 } from './tests/t-08.ts';
+import { T09 } from './tests/t-09.ts';
+import { T12 } from './tests/t-12.ts';
+import { T22 } from './tests/t-22.ts';
+import { T25 } from './tests/t-25.ts';
+
+/** Every control test that is built, in the order in which they are told. A new test is a file and a line here. */
+export const CATALOGUE: readonly AnyControlTest[] = [T01, T02, T08, T09, T12, T22, T25];
+
+/** The test of an id; undefined if it is not built. */
+export function findTest(id: string): AnyControlTest | undefined {
+  return CATALOGUE.find((test) => test.id === id);
+}
+
+/** The tests that bear on a framework; all of them for "all". */
+export function testsFor(framework: FrameworkId | 'all'): readonly AnyControlTest[] {
+  return CATALOGUE.filter(
+    (test) => framework === 'all' || test.mappings.some((mapping) => mapping.framework === framework),
+  );
+}
+
+/** SHA-256 (hex) over what each test says of itself: two results with the same version were judged by the same words. */
+export function catalogueVersion(tests: readonly AnyControlTest[] = CATALOGUE): string {
+  return createHash('sha256')
+    .update(canonicalJson(tests.map(describeTest)))
+    .digest('hex');
+}
+
+/** A test as `GET /v1/controls` shows it: everything but its functions. */
+export function describeTest(test: AnyControlTest): Readonly<Record<string, unknown>> {
+  return {
+    test: test.id,
+    version: test.version,
+    title: test.title,
+    control: test.control,
+    key: test.key,
+    nature: test.nature,
+    frequency: test.frequency,
+    population: { definition: test.population.definition, source: test.population.source },
+    attributes: test.attributes.map(({ code, text }) => ({ code, text })),
+    exclusions: test.exclusions.map(({ code, text }) => ({ code, text })),
+    minimum_link: test.minLink,
+    inputs: test.inputs,
+    undetermined_tolerance: test.undeterminedTolerance,
+    proves: test.proves,
+    does_not_prove: test.doesNotProve,
+    mappings: test.mappings,
+  };
+}

@@ -1,0 +1,124 @@
+import type { FrameworkId, Mapping, TestId } from '../../model/control.ts';
+import type { Confidence } from '../../model/event.ts';
+import type { Policy } from '../../model/policy.ts';
+import type { Family } from '../../model/source.ts';
+import type { Micros } from '../../model/time.ts';
+import type { Truth } from '../../model/truth.ts';
+import type { Identities } from '../identity.ts';
+import type { Graph } from '../chains/graph.ts';
+import type { Rules } from '../chains/rules.ts';
+import type { Credentials } from './credentials.ts';
+import type { Flows } from './flows.ts';
+import type { Uses } from './uses.ts';
+
+/** What every control test is given. All of it is fixed before the first item is looked at, so a test is a pure function. */
+export interface ControlContext {
+  readonly tenant: string;
+  /** `[from, to)`, microseconds UTC. */
+  readonly from: Micros;
+  readonly to: Micros;
+  readonly asOf: Micros;
+  readonly policy: Policy;
+  readonly rules: Rules;
+  readonly identities: Identities;
+  /** Everything received by `asOf` that the populations and their chains need. */
+  readonly graph: Graph;
+  /** The issue, life and environment of each credential; uses of resources; the flow behind a credential. */
+  readonly credentials: Credentials;
+  readonly uses: Uses;
+  readonly flows: Flows;
+}
+
+/** One member of a population, before it is judged. */
+export interface Candidate<Subject> {
+  /** What orders the population, is hashed, and must be unique in it; mostly the same as `item`. */
+  readonly canonical: string;
+  /** The key by which the item is named. */
+  readonly item: string;
+  readonly aliases: readonly string[];
+  readonly at: Micros;
+  readonly evidence: readonly string[];
+  readonly subject: Subject;
+}
+
+/** What an attribute says of one item. `code` stands in the result in place of the attribute's own code. */
+export interface Answer {
+  readonly truth: Truth;
+  readonly code?: string;
+  /** Facts only, one sentence without a full stop; needed unless the answer is true. */
+  readonly finding?: string;
+  readonly evidence?: readonly string[];
+}
+
+export interface Attribute<Subject> {
+  readonly code: string;
+  readonly text: string;
+  check(candidate: Candidate<Subject>, context: ControlContext): Answer;
+}
+
+export interface Exclusion<Subject> {
+  readonly code: string;
+  readonly text: string;
+  /** The finding if the item is excluded, else undefined. Excluded items are counted and listed, never dropped. */
+  applies(candidate: Candidate<Subject>, context: ControlContext): string | undefined;
+}
+
+/**
+ * A control test (controls.md 2.5). The other tests of the catalogue are added as files of this shape; nothing else has
+ * to change but the list in catalogue.ts. Every function here is pure: no clock, no I/O.
+ */
+export interface ControlTest<Subject> {
+  readonly id: TestId;
+  /** Raised when the meaning of a result changes: population, attributes, exclusions or order rules. */
+  readonly version: number;
+  readonly title: string;
+  /** The control activity in our own words, one sentence. */
+  readonly control: string;
+  /** A key control carries the report: it tolerates no undetermined item. */
+  readonly key: boolean;
+  readonly nature: 'preventive' | 'detective' | 'corrective';
+  readonly frequency: 'per_event' | 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'annual';
+  readonly population: {
+    readonly definition: string;
+    /** Whether the population comes from another system than the one that enforces the control (controls.md 3.2). */
+    readonly source: 'independent' | 'own_records';
+    select(context: ControlContext): readonly Candidate<Subject>[];
+  };
+  /** The stratum of an item, for the counts; absent where the population has none. */
+  stratumOf?(candidate: Candidate<Subject>, context: ControlContext): string;
+  readonly exclusions: readonly Exclusion<Subject>[];
+  /** All must hold. They are asked in order; the first that is false names the exception. */
+  readonly attributes: readonly Attribute<Subject>[];
+  /** The weakest link that the test accepts; "policy" takes `parameters.minimum_link`. */
+  readonly minLink: Confidence | 'policy';
+  /** What of the policy decides, as it is printed in the report. */
+  parameters(policy: Policy): Readonly<Record<string, string>>;
+  /** Gaps in streams of these families block a conclusion. */
+  readonly inputs: readonly Family[];
+  /** How many undetermined items do not prevent a conclusion; absent: what the policy says (0 for key controls). */
+  readonly undeterminedTolerance?: number;
+  readonly proves: string;
+  readonly doesNotProve: string;
+  readonly mappings: readonly Mapping[];
+}
+
+/** A test as the catalogue holds it: its candidates are only ever given back to itself. */
+export type AnyControlTest = ControlTest<unknown>;
+
+/** An answer that the attribute holds. */
+export const HOLDS: Answer = { truth: true };
+
+/** The attribute does not hold: an exception with this code. */
+export function fails(code: string, finding: string, evidence: readonly string[] = []): Answer {
+  return { truth: false, code, finding, evidence };
+}
+
+/** The evidence does not decide. */
+export function undecided(code: string, finding: string, evidence: readonly string[] = []): Answer {
+  return { truth: 'unknown', code, finding, evidence };
+}
+
+/** Mappings of one framework: requirements marked `P` bear directly, `s` support. */
+export function mapTo(framework: FrameworkId, requirements: Readonly<Record<string, 'P' | 's'>>): readonly Mapping[] {
+  return Object.entries(requirements).map(([requirement, role]) => ({ framework, requirement, role }));
+}

@@ -1,0 +1,83 @@
+import { formatMicros } from '../../../model/time.ts';
+import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
+import { classOfCredential } from '../credential-class.ts';
+import { exceptionFor, lapsedExceptionFor, principalOf } from '../registers.ts';
+import type { Use } from '../uses.ts';
+
+const TARGETS = ['aws.cloudtrail', 'k8s.audit', 'vault.audit'] as const;
+
+/** T-12: production is touched with short-lived credentials only. */
+export const T12: ControlTest<Use> = {
+  id: 'T-12',
+  version: 1,
+  title: 'No standing credential touches production',
+  control:
+    'Production resources are used with short-lived credentials only; a standing one needs a dated, approved exception.',
+  key: true,
+  nature: 'preventive',
+  frequency: 'per_event',
+  population: {
+    definition: 'All successful uses of production resources in the period, from the logs of the targets themselves.',
+    source: 'independent',
+    select: ({ uses }) =>
+      uses.inPeriod
+        .filter((use) => use.production && use.succeeded && TARGETS.some((family) => family === use.event.family))
+        .map((use) => ({
+          canonical: use.id,
+          item: use.event.event,
+          aliases: use.others,
+          at: use.event.occurredAt,
+          evidence: [use.event.event],
+          subject: use,
+        })),
+  },
+  stratumOf: ({ subject }) =>
+    subject.automation === undefined ? subject.event.family : `${subject.event.family}: registered automation`,
+  exclusions: [
+    {
+      code: 'accepted_risk',
+      text: 'The principal stands on the exception register, approved and in force at that time.',
+      applies: acceptedRisk,
+    },
+  ],
+  attributes: [{ code: 'static_key', text: 'The credential is a short-lived one.', check: isShortLived }],
+  minLink: 'policy',
+  parameters: (policy) => ({
+    'exceptions registered': String(policy.exceptions.filter((entry) => entry.test === 'T-12').length),
+  }),
+  inputs: TARGETS,
+  proves:
+    'That every recorded use of a production resource was made with a credential of limited life, or under a registered exception.',
+  doesNotProve:
+    'Anything of uses that a target does not log. It means something only together with T-25 and the coverage of chains.',
+  mappings: [
+    ...mapTo('soc2', { 'CC6.1': 'P', 'CC6.2': 's' }),
+    ...mapTo('iso27001', { 'A.5.17': 'P', 'A.8.2': 'P', 'A.8.5': 's' }),
+  ],
+};
+
+function acceptedRisk({ subject }: Candidate<Use>, { policy }: ControlContext): string | undefined {
+  const entry = exceptionFor('T-12', subject.event, policy);
+  if (!entry) return undefined;
+  const until = entry.to === undefined || entry.to === null ? 'without an end' : `until ${formatMicros(entry.to)}`;
+  return `${entry.principal} is on the exception register ${until}, approved by ${entry.approved_by}: ${entry.reason}`;
+}
+
+function isShortLived(
+  { subject: { event, credential } }: Candidate<Use>,
+  { policy, credentials }: ControlContext,
+): Answer {
+  const kind = classOfCredential(event, credential, credentials);
+  if (kind === 'short_lived') return HOLDS;
+  const who = principalOf(event) ?? 'an unnamed principal';
+  if (kind === 'standing') {
+    const lapsed = lapsedExceptionFor('T-12', event, policy);
+    const ended = lapsed?.to !== undefined && lapsed.to !== null && lapsed.to <= event.occurredAt;
+    const note = ended ? `; its exception ended ${formatMicros(lapsed.to as number)}` : '';
+    return fails('static_key', `${who} used the standing credential ${credential ?? ''}${note}`);
+  }
+  return kind === 'unnamed'
+    ? undecided('credential_unknown', `The target did not record the credential of ${who}`)
+    : undecided('credential_class_unknown', `Nothing says how long ${credential ?? 'the credential'} of ${who} lives`);
+}

@@ -81,7 +81,7 @@ export function createGraph(): GraphBuilder {
     addEvent(event) {
       if (events.has(event.ref)) return;
       events.set(event.ref, event);
-      push(byName, event.event, event);
+      for (const name of namesForPeople(event)) push(byName, name, event);
       for (const key of event.keys) {
         classes.set(key.key, key.class);
         push(names, key.key, { ref: event.ref, role: key.role, confidence: key.confidence });
@@ -101,6 +101,11 @@ export function createGraph(): GraphBuilder {
       findings.push(finding);
     },
   };
+}
+
+// Its own name, and those that its source also gives it (a Kubernetes request with and without its time).
+function namesForPeople(event: StoredEvent): ReadonlySet<string> {
+  return new Set([event.event, ...event.keys.filter((key) => key.key.startsWith('event:')).map((key) => key.key)]);
 }
 
 function classByType(key: string): KeyClass {

@@ -88,6 +88,7 @@ function judgeEdge(
     };
   }
   if (edge.rule === 'E16' || edge.rule === 'E17') return judgeClaim(graph, edge);
+  if (edge.rule === 'E18' && !isOwnSession(graph, edge)) return undefined;
   return { ...edge, grade: edge.confidence };
 }
 
@@ -102,6 +103,16 @@ function judgeClaim(graph: Graph, edge: GraphEdge): WalkedEdge | Refusal {
   const { holds, why } = corroborate(graph, edge);
   if (holds === false) return refuseClaim(edge, why);
   return { ...edge, grade: holds === true ? weaker(edge.confidence, 'asserted') : 'inferred' };
+}
+
+/**
+ * Two runs may bear one session name, since whoever asks chooses it. A key is tied to the session only by the claim of
+ * its own event: were another's enough, a borrowed name would lead to the job that it was borrowed from.
+ */
+function isOwnSession(graph: Graph, issued: GraphEdge): boolean {
+  const claims = graph.parents(issued.parent).filter((edge) => edge.rule === 'E16' || edge.rule === 'E17');
+  const own = claims.find((edge) => edge.ref === issued.ref);
+  return own === undefined ? claims.length === 0 : 'grade' in judgeClaim(graph, own);
 }
 
 function refuseClaim(edge: GraphEdge, why: string): Refusal {

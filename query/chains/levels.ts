@@ -83,7 +83,11 @@ export function anchorsOf(event: StoredEvent, isContested: (key: string) => bool
   const contested = keys.some((key) => isContested(key.key));
   const jobs = contested ? event.keys.filter((key) => isJobKey(key.key)) : [];
   if (jobs.length > 0) return unique(jobs);
-  const usable = keys.filter((key) => key.class === 'chain' && !isContested(key.key));
+  // The access key says whose call it is; the name of its session may be borrowed.
+  const hasKey = keys.some((key) => key.key.startsWith('aws:accesskey:'));
+  const usable = keys.filter(
+    (key) => key.class === 'chain' && !isContested(key.key) && !(hasKey && key.key.startsWith('aws:session:')),
+  );
   const nearest = Math.max(-1, ...usable.map((key) => levelOf(key.key)));
   return unique(usable.filter((key) => levelOf(key.key) === nearest));
 }

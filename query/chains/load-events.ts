@@ -2,6 +2,9 @@ import type { Reader } from '../../store/query.ts';
 import { toStoredEvent } from '../../store/queries/event-row.ts';
 import { findEventsByRef } from '../../store/queries/find-events.ts';
 import { findNames } from '../../store/queries/find-names.ts';
+import { findSharedNames } from '../../store/queries/find-shared-names.ts';
+import type { StoredEvent } from '../../store/stored-event.ts';
+import { sharedNamesOf, withOwnName } from './event-names.ts';
 import type { GraphBuilder } from './graph.ts';
 import type { GraphLimits } from './load-graph.ts';
 
@@ -30,8 +33,22 @@ export async function loadEvents(
   }
   const missing = [...refs].filter((ref) => !graph.events.has(ref));
   for (const part of chunks(missing, limits.chunk)) {
-    for (const row of await reader.read(findEventsByRef(tenant, part, asOfMs))) graph.addEvent(toStoredEvent(row));
+    const events = (await reader.read(findEventsByRef(tenant, part, asOfMs))).map(toStoredEvent);
+    for (const event of await nameEvents(reader, tenant, events, asOfMs)) graph.addEvent(event);
   }
+}
+
+/** The events under names that mean each of them alone. */
+export async function nameEvents(
+  reader: Reader,
+  tenant: string,
+  events: readonly StoredEvent[],
+  asOfMs: number,
+): Promise<readonly StoredEvent[]> {
+  const names = [...new Set(events.flatMap(sharedNamesOf))];
+  if (names.length === 0) return events;
+  const ambiguous = new Set((await reader.read(findSharedNames(tenant, names, asOfMs))).map((row) => row.key));
+  return events.map((event) => withOwnName(event, ambiguous));
 }
 
 function* chunks(items: readonly string[], size: number): Generator<readonly string[]> {

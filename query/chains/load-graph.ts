@@ -8,7 +8,7 @@ import type { StoredEvent } from '../../store/stored-event.ts';
 import { createGraph } from './graph.ts';
 import type { Graph, GraphBuilder } from './graph.ts';
 import { levelOf } from './levels.ts';
-import { loadEvents } from './load-events.ts';
+import { loadEvents, nameEvents } from './load-events.ts';
 import { readEventsNamed } from './read-events.ts';
 import type { Rules } from './rules.ts';
 
@@ -62,7 +62,7 @@ export async function loadGraph(
     asOfMs,
   );
   const known = [...named, ...(options.events ?? [])];
-  for (const event of known) graph.addEvent(event);
+  for (const event of await nameEvents(reader, tenant, known, asOfMs)) graph.addEvent(event);
   const start = [...seeds.filter((seed) => !seed.startsWith('event:')), ...known.flatMap(keysToClimb)];
   const keys = await walkEdges(reader, tenant, graph, start, { asOfMs, limits, rules: options.rules });
   await loadEvents(reader, tenant, graph, keys, { asOfMs, limits });

@@ -1,0 +1,86 @@
+import type { Party } from '../../model/chain.ts';
+import type { StoredEvent } from '../../store/stored-event.ts';
+
+/** What is said of an action: who did it comes before, what it was done to after. */
+const VERBS: Readonly<Record<string, string>> = {
+  'session.login': 'logged in',
+  'session.logout': 'logged out',
+  'session.assume': 'opened a session as',
+  'session.revoke': 'ended the session of',
+  'access.request': 'asked for access to',
+  'access.approve': 'approved',
+  'access.deny': 'denied',
+  'access.expire': 'let expire',
+  'access.cancel': 'cancelled',
+  'access.grant': 'granted',
+  'access.revoke': 'revoked',
+  'access.review': 'reviewed',
+  'group.member.add': 'added to the group',
+  'group.member.remove': 'removed from the group',
+  'pipeline.create': 'created a pipeline in',
+  'pipeline.update': 'has a pipeline running in',
+  'pipeline.finish': 'had a pipeline finish in',
+  'job.start': 'ran a job in',
+  'job.update': 'has a job waiting in',
+  'job.finish': 'had a job finish in',
+  'deployment.request': 'asked to deploy to',
+  'deployment.approve': 'approved the deployment to',
+  'deployment.reject': 'rejected the deployment to',
+  'deployment.start': 'started the deployment to',
+  'deployment.finish': 'finished the deployment to',
+  'merge_request.approve': 'approved the merge request in',
+  'merge_request.merge': 'merged into',
+  'token.request': 'asked for a token for',
+  'token.issue': 'was issued a token for',
+  'token.exchange': 'exchanged a token for one for',
+  'token.renew': 'renewed a token for',
+  'token.use': 'used a token at',
+  'token.revoke': 'revoked the token for',
+  'token.expire': 'let the token expire for',
+  'api.create': 'created',
+  'api.read': 'read',
+  'api.update': 'changed',
+  'api.delete': 'deleted',
+  'secret.read': 'read the secret',
+  'secret.write': 'wrote the secret',
+  'secret.delete': 'deleted the secret',
+  'secret.list': 'listed the secrets of',
+  'repo.read': 'read',
+  'repo.write': 'wrote to',
+  'artifact.download': 'downloaded from',
+  'exec.session.start': 'opened a session on',
+  'exec.session.end': 'closed a session on',
+  'config.change': 'changed the configuration of',
+};
+
+/**
+ * One sentence that tells an event to a person: who did what to what, with the operation's own name where there is one,
+ * and how it failed if it did. Plain text, unescaped: whoever prints it escapes it.
+ */
+export function sentenceOf(event: StoredEvent, party: Party): string {
+  const { call } = event.facts;
+  const verb = VERBS[event.action] ?? `did ${event.type} on`;
+  const operation = call === undefined ? undefined : `${call.service}:${call.operation}`;
+  const object = event.resource?.display ?? event.resource?.key;
+  const words = [nameOf(party), verb, object ?? (operation === undefined ? event.type : undefined)];
+  const asWhat = operation === undefined ? [] : [`(${operation}${call?.dry_run === true ? ', dry run' : ''})`];
+  const behalf =
+    event.onBehalfOf === undefined ? [] : [`on behalf of ${event.onBehalfOf.display ?? event.onBehalfOf.key}`];
+  return [...words, ...asWhat, ...behalf, ...ending(event)]
+    .filter((word) => word !== undefined && word !== '')
+    .join(' ');
+}
+
+/** How a party is called: its display name, else its e-mail, else its key. */
+export function nameOf(party: Party): string {
+  if (party.display !== undefined && party.display !== '') return party.display;
+  const email = party.aliases.find((alias) => alias.startsWith('email:'));
+  return email?.slice('email:'.length) ?? (party.key === '' ? 'an unknown party' : party.key);
+}
+
+function ending(event: StoredEvent): readonly string[] {
+  const code = event.outcomeCode ?? event.outcomeReason;
+  const why = code === undefined ? '' : ` (${code})`;
+  if (event.outcome === 'denied') return [`- refused${why}`];
+  return event.outcome === 'failure' ? [`- failed${why}`] : [];
+}

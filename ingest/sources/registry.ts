@@ -3,6 +3,7 @@ import type { SourceAdapter } from './adapter.ts';
 import { awsCloudtrail } from './aws-cloudtrail.ts';
 import { gitlabAuditRest, gitlabAuditStream } from './gitlab-audit.ts';
 import { gitlabWebhook } from './gitlab-webhook.ts';
+import { hoopEvent } from './hoop-event.ts';
 import { oktaLog } from './okta-log.ts';
 import { issuerCloudevents } from './issuer-cloudevents.ts';
 import { kubernetesAudit } from './kubernetes-audit.ts';
@@ -16,6 +17,7 @@ const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {
   'gitlab.audit-rest': gitlabAuditRest,
   'gitlab.webhook': gitlabWebhook,
   'okta.log': oktaLog,
+  'hoop.event': hoopEvent,
 };
 
 /** The adapter of a source; undefined for a source whose adapter is not built yet. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReportModel, TestResultName } from '../model/control.ts';
 import { Problem } from '../model/problem.ts';
@@ -119,9 +119,6 @@ async function makeReport(
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const name = fileNameOf(model);
     const rendered = await renderReport(model, join(folder, name));
-    // The same result as data, for those who read it by machine; the PDF carries it as an attachment too.
-    const data = Buffer.from(`${JSON.stringify(model)}\n`);
-    await writeFile(join(folder, name.replace(/\.pdf$/, '.json')), data, { mode: 0o600 });
     update({ status: 'done', progress: { stage: 'done', done: 1, total: 1 }, files: [{ name, ...rendered }] });
   } catch (error) {
     const known =

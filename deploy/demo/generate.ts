@@ -15,6 +15,8 @@ export interface Demo {
   readonly from: string;
   readonly to: string;
   readonly asOf: string;
+  /** Key of a chain worth looking at first. */
+  readonly showcase: string;
 }
 
 export const DEMO_SEED = 20_260_701;
@@ -34,6 +36,7 @@ export function createDemo(seed: number = DEMO_SEED): Demo {
     from: new Date(PERIOD.from).toISOString(),
     to: new Date(PERIOD.to).toISOString(),
     asOf: new Date(PERIOD.to + 3 * 3_600_000).toISOString(),
+    showcase: story.showcase,
   };
 }
 

@@ -19,6 +19,8 @@ export interface Story {
   readonly organisation: Organisation;
   readonly events: readonly NativeEvent[];
   readonly random: Random;
+  /** Key of the job that the AI agent ran: a chain worth looking at. */
+  readonly showcase: string;
 }
 
 /** Tells the quarter. The same seed gives the same story, event by event. */
@@ -35,8 +37,8 @@ export function tellStory(seed: number): Story {
     ids: { pipeline: 410_000, job: 5_200_000, deployment: 61_000 },
   };
   for (let day = PERIOD.from; day < PERIOD.to; day += DAY) tellDay(teller, day);
-  plantExceptions(teller);
-  return { organisation, events: events.toSorted((a, b) => a.at - b.at), random };
+  const showcase = plantExceptions(teller);
+  return { organisation, events: events.toSorted((a, b) => a.at - b.at), random, showcase };
 }
 
 function tellDay(teller: Teller, day: number): void {
@@ -103,7 +105,7 @@ export const BACKUP_USER = { name: 'backup-writer', accessKey: 'AKIAFJORDBACKUP2
 const FORGOTTEN_USER = { name: 'old-import-job', accessKey: 'AKIAFJORDOLDIMPORT22' } as const;
 
 /** What an auditor should find in this quarter, and what only looks like it. The days are far from each other. */
-function plantExceptions(teller: Teller): void {
+function plantExceptions(teller: Teller): string {
   const { random, organisation, emit } = teller;
   const [checkout, , berths] = organisation.projects;
   const [asker, second] = organisation.developers;
@@ -146,8 +148,9 @@ function plantExceptions(teller: Teller): void {
     ip: '203.0.113.250',
   });
   tellConsoleChange(teller, second, day(62));
-  tellFlow(teller, { ...base, at: day(69), requester: organisation.agent, approval: 'broker' });
+  const agentRun = tellFlow(teller, { ...base, at: day(69), requester: organisation.agent, approval: 'broker' });
   tellBreakGlass(teller, { holder: second, reviewer: approver, at: day(76) });
+  return `gitlab:job:${HOSTS.gitlab}/${agentRun.run.jobId}`;
 }
 
 /** A change by hand: an administrator's session that no request, job or token explains. */

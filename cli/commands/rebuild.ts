@@ -1,0 +1,54 @@
+import { readLines } from '../api.ts';
+import { formatOption } from '../command.ts';
+import type { Command } from '../command.ts';
+import { openApi } from '../open-api.ts';
+import { createProgress, formatCount } from '../progress.ts';
+import { Problem } from '../../model/problem.ts';
+
+interface RebuildCounts {
+  readonly records: number;
+  readonly events: number;
+  readonly keys: number;
+  readonly edges: number;
+}
+
+type RebuildLine =
+  | { readonly progress: { readonly done: number; readonly total: number } }
+  | { readonly result: RebuildCounts };
+
+export const rebuildCommand: Command = {
+  name: 'rebuild',
+  summary: 'derive events, keys and edges again from the records',
+  help: `
+Usage: custody rebuild [options]
+
+Records are the evidence and are not touched. What is derived from them (events, keys, edges) is dropped and made again,
+in the order of the log: with the same policy file and version, byte for byte the same. Use it after an upgrade that
+reads a source better, or after changing how a source is described in the policy file.`,
+  options: {},
+  describe: {},
+  async run(args, context) {
+    const format = formatOption(args, ['text', 'json']);
+    const api = await openApi(context, {});
+    try {
+      const progress = createProgress(context, 'rebuilding');
+      for await (const line of readLines<RebuildLine>(await api.send('POST', '/v1/rebuild'))) {
+        if ('progress' in line) {
+          progress.update(line.progress.done, line.progress.total, 'records');
+          continue;
+        }
+        const { records, events, keys, edges } = line.result;
+        progress.finish('done');
+        await context.out(
+          format === 'json'
+            ? `${JSON.stringify(line.result)}\n`
+            : `${formatCount(records)} records: ${formatCount(events)} events, ${formatCount(keys)} keys, ${formatCount(edges)} edges\n`,
+        );
+        return 0;
+      }
+      throw new Problem('unavailable', 'the rebuild ended without a result; run it again');
+    } finally {
+      await api.close();
+    }
+  },
+};

@@ -100,5 +100,9 @@ export interface CheckResult {
 export interface ReportModel extends CheckResult {
   readonly framework: FrameworkId;
   readonly organisation: string;
+  /** Printed on the cover; a report is a draft until management issues it. */
+  readonly status?: 'draft' | 'issued';
+  /** Version of the report, in management's counting. */
+  readonly version?: string;
   readonly chains: readonly { readonly item: string; readonly test: TestId; readonly chain: Chain }[];
 }

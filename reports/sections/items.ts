@@ -1,0 +1,76 @@
+import type { TestItem, TestResult } from '../../model/control.ts';
+import { drawHeading, drawText } from '../pdf/blocks.ts';
+import type { Rich } from '../pdf/plain-layout.ts';
+import { cell, drawTable } from '../pdf/table.ts';
+import type { Cell } from '../pdf/table.ts';
+import { itemsOf } from '../plan.ts';
+import { code, linkCell, quiet } from '../report-context.ts';
+import type { ReportContext } from '../report-context.ts';
+import { VERDICT_WORDS, bareTime, closed, formatCount, nounOf } from '../wording.ts';
+
+/** The most rows of one list in a PDF: beyond it a reader needs the attached file, and so does the writer (controls.md 5.2). */
+export const MAX_LISTED = 20_000;
+/** Evidence and aliases shown for one item. */
+const MAX_NAMED = 12;
+
+/** The items of a test with one verdict as a table; each exception leads to the page of its chain. */
+export async function drawItems(
+  context: ReportContext,
+  test: TestResult,
+  verdict: 'exception' | 'undetermined' | 'excluded',
+): Promise<void> {
+  const { sheet } = context;
+  const items = itemsOf(test, verdict);
+  const words = VERDICT_WORDS[verdict];
+  const heading = { level: 3, text: `${words.heading} (${formatCount(items.length)})` } as const;
+  if (items.length === 0) {
+    drawHeading(sheet, heading.level, heading.text);
+    drawText(sheet, words.none);
+    return;
+  }
+  const listed = items.slice(0, MAX_LISTED);
+  await drawTable(sheet, {
+    heading,
+    columns: [
+      { title: 'Item', min: 118, max: 150, face: 'mono' },
+      { title: 'When (UTC)', min: 58, max: 76 },
+      { title: 'Finding', min: 120 },
+      { title: 'Evidence', min: 100, max: 132, face: 'mono' },
+      ...(verdict === 'exception' ? [{ title: 'Chain', min: 30 }] : []),
+    ],
+    rows: listed,
+    cells: (item) => [
+      cell(item.item, ...namedList(item.aliases, 'also ')),
+      cell(bareTime(item.at)),
+      cell(...findingOf(item)),
+      cell(...(item.evidence.length === 0 ? ['none'] : namedList(item.evidence, ''))),
+      ...(verdict === 'exception' ? [chainCell(context, test, item)] : []),
+    ],
+    expected: listed.length,
+  });
+  if (listed.length < items.length)
+    drawText(
+      sheet,
+      `The first ${nounOf(listed.length, 'item')} are listed; all ${formatCount(items.length)} stand in the attached file check-result.json.`,
+    );
+}
+
+function findingOf(item: TestItem): readonly Rich[] {
+  const head = item.attribute === undefined ? [] : [[{ text: item.attribute, face: 'mono' as const }]];
+  const stratum = item.stratum === undefined ? [] : [quiet(`stratum: ${item.stratum}`)];
+  return [...head, closed(item.finding), ...stratum];
+}
+
+function namedList(names: readonly string[], before: string): readonly Rich[] {
+  const shown = names
+    .slice(0, MAX_NAMED)
+    .map((name): Rich => (before === '' ? name : [...quiet(before), ...code(name)]));
+  return names.length > MAX_NAMED
+    ? [...shown, quiet(`and ${formatCount(names.length - MAX_NAMED)} more in the attached file`)]
+    : shown;
+}
+
+function chainCell({ plan }: ReportContext, test: TestResult, item: TestItem): Cell {
+  const page = plan.chainPageOf(test.test, item.item);
+  return page ? linkCell(page.label, page.destination, `Chain ${page.label}`) : cell(quiet('not shown'));
+}

@@ -121,15 +121,7 @@ export function readRouted(hoop: Hoop, type: string): HoopEvent {
     initiator: isDecision && user.key !== '' ? user : undefined,
     resource: connectionResource(hoop, connection),
     facts: compact<Facts>({ decision }),
-    content: [
-      type,
-      session,
-      review,
-      user.key,
-      reviewer.key,
-      connection,
-      occurred.at === messageTime(hoop).at ? null : occurred.at,
-    ],
+    content: [type, session, review, user.key, reviewer.key, connection, getText(body, 'occurred_at')],
   });
 }
 

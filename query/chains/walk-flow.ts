@@ -30,7 +30,7 @@ export interface Flow {
   readonly gates: ReadonlySet<string>;
   /** All keys of class chain. */
   readonly keys: ReadonlySet<string>;
-  /** Credentials of the branch and of the line of descent, from the first to the last. */
+  /** Credentials of the branch and of the line of descent, first to last; a review is what opens a hoop session. */
   readonly credentials: readonly string[];
   /** In the order in which they are told. */
   readonly events: readonly StoredEvent[];
@@ -78,7 +78,7 @@ export function walkFlow(graph: Graph, focal: string, rules: Rules): Flow {
     gates: new Set([...all].filter((key) => !climbed.keys.has(key) && !descended.keys.has(key))),
     keys,
     credentials: [...keys]
-      .filter((key) => isCredentialKey(key) && !judge.isContested(key))
+      .filter((key) => (isCredentialKey(key) || key.startsWith('hoop:review:')) && !judge.isContested(key))
       .toSorted((a, b) => byDepth(judge, a, b)),
     events: orderEvents(graph, events),
     links: linksAmong(judge, all),

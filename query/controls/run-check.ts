@@ -1,0 +1,26 @@
+import type { CheckResult } from '../../model/control.ts';
+import type { Policy } from '../../model/policy.ts';
+import type { Reader } from '../../store/query.ts';
+import { createRules } from '../chains/rules.ts';
+import { readSources } from '../sources.ts';
+import { checkGraph, selectTests } from './check-graph.ts';
+import type { CheckRequest } from './check-graph.ts';
+import { loadPeriod } from './load-period.ts';
+
+export interface CheckDeps {
+  readonly reader: Reader;
+  readonly policy: Policy;
+}
+
+/**
+ * Runs the control tests of a framework over a period: one query for the populations, one closure for their chains,
+ * the rest is pure. The same store, policy and request give the same bytes. Throws a Problem of code
+ * `invalid_request` for an empty period, `not_found` for a test that is not built.
+ */
+export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<CheckResult> {
+  const tests = selectTests(request);
+  const rules = createRules(deps.policy);
+  const graph = await loadPeriod(deps.reader, deps.policy.tenant, rules, request);
+  const sources = await readSources(deps.reader, deps.policy, request.asOf);
+  return checkGraph({ graph, sources, policy: deps.policy, request, tests });
+}

@@ -3,13 +3,10 @@ import { isHarmlessValue, isRandomWord } from './secret-names.ts';
 import type { NameClass } from './secret-names.ts';
 import { findAssigned, findFlags, findParameters, findUserinfo } from './secret-text.ts';
 import type { SecretHit } from './secret-text.ts';
-import { findTokens } from './secret-tokens.ts';
+import { findNamedTokens, findUnnamedTokens } from './secret-tokens.ts';
+import { mayHoldSecret, TRAIT, traitsOf } from './secret-traits.ts';
 
-// No rule finds anything in a shorter text; names of fields are judged apart.
-const MIN_CHARS = 9;
-// One look that rules out nearly every string of a log: each rule needs one of these.
-const GATE =
-  /[=%]|:\/\/|[:"'] |":|':|eyJ|eyAi|ewo[gJ]|gl[a-z]{2,6}-|GR1348941|gh[pousr]_|_pat_|(?:hv)?[sbr]\.[A-Za-z0-9_-]{20}|xox|xapp-|hooks\.slack|office\.com\/|api\/webhooks|PRIVATE KEY|earer\s|EARER\s|[Ss][Ss][Ww][Ss]\s|(?:asic|ASIC)\s|00[A-Za-z0-9_-]{40}|IQoJ|FwoG|FQoG|A[KS]IA|sk-|[sr]k_|npm_|AIza|ya29|dop_v1|pypi-|SG\.|ATATT|atlasv1|AGE-SECRET|shpat_|xkeysib|nvapi-|lin_api_|hf_|[A-Za-z0-9+/_-]{24}|(?:-u|--user|-[a-z-]{3,14}) /;
+const SHORTEST_UNNAMED = 26;
 
 /**
  * Finds secrets in one text (sources.md 3.6): tokens that name themselves, authorization headers, passwords in URLs,
@@ -18,10 +15,11 @@ const GATE =
  * are no secrets. Linear time.
  */
 export function findSecrets(text: string): readonly SecretHit[] {
-  if (text.length < MIN_CHARS || !GATE.test(text)) return [];
   const hits: SecretHit[] = [];
   findPlain(text, hits);
-  const decoded = decodeUrl(text);
+  const traits = traitsOf(text);
+  if (!mayHoldSecret(traits, text.length)) return hits;
+  const decoded = (traits & TRAIT.assign) === 0 ? undefined : decodeUrl(text);
   if (decoded !== undefined) {
     const inner: SecretHit[] = [];
     findPlain(decoded.text, inner);
@@ -41,11 +39,15 @@ function findPlain(text: string, hits: SecretHit[]): void {
   const report = (start: number, end: number, rule: string): void => {
     if (end > start) hits.push({ start, end, rule });
   };
-  findTokens(text, report);
-  if (text.includes('://')) findUserinfo(text, report);
-  if (/[=:]/.test(text)) findAssigned(text, report);
-  if (text.includes('=')) findParameters(text, report);
-  if (text.includes('-')) findFlags(text, report);
+  findNamedTokens(text, report);
+  const traits = traitsOf(text);
+  if (!mayHoldSecret(traits, text.length)) return;
+  const has = (trait: number): boolean => (traits & trait) === trait;
+  if (text.length >= SHORTEST_UNNAMED && has(TRAIT.upper | TRAIT.lower | TRAIT.digit)) findUnnamedTokens(text, report);
+  if (has(TRAIT.colon) && text.includes('://')) findUserinfo(text, report);
+  if ((traits & (TRAIT.assign | TRAIT.colon)) !== 0) findAssigned(text, report);
+  if (has(TRAIT.assign)) findParameters(text, report);
+  if (has(TRAIT.dash | TRAIT.space)) findFlags(text, report);
 }
 
 /**

@@ -77,6 +77,8 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 export function findAssigned(text: string, report: Report): void {
   ASSIGNED.lastIndex = 0;
   for (let match = ASSIGNED.exec(text); match !== null; match = ASSIGNED.exec(text)) {
+    // "...:secret:name" is the ARN of a secret, not the secret.
+    if (match.index > 0 && text[match.index - 1] === ':') continue;
     const start = ASSIGNED.lastIndex;
     const quotes = match[5] ?? '';
     const end = endOfValue(text, start, quotes);

@@ -1,11 +1,12 @@
+import { compileAnchors } from './secret-anchors.ts';
 import { isMixed, looksMade, shannonEntropy } from './secret-strength.ts';
 
 type Report = (start: number, end: number, rule: string) => void;
 
 interface TokenRule {
   readonly rule: string;
-  /** A literal that must be in the text, before the expression is tried. */
-  readonly needs: readonly string[];
+  /** Words of which one must be in the text; without any, the rule is tried on every long enough mixed text. */
+  readonly needs?: readonly string[];
   readonly pattern: RegExp;
   /** What the match (or its group "secret") must also be. */
   readonly accept?: (secret: string, text: string) => boolean;
@@ -21,16 +22,36 @@ const RULES: readonly TokenRule[] = [
   },
   {
     rule: 'gitlab_token',
-    needs: ['gl', 'GR1348941'],
+    needs: [
+      'glpat-',
+      'gloas-',
+      'gldt-',
+      'glrt-',
+      'glrtr-',
+      'glcbt-',
+      'glptt-',
+      'glft-',
+      'glimt-',
+      'glagent-',
+      'glsoat-',
+      'glffct-',
+      'glwt-',
+      'GR1348941',
+    ],
     pattern: /(?:gl(?:pat|oas|dt|rtr?|cbt|ptt|ft|imt|agent|soat|ffct|wt)-|GR1348941)[A-Za-z0-9_=.-]{8,}/g,
   },
-  { rule: 'github_token', needs: ['gh', 'github_pat_'], pattern: /(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{16,}/g },
+  {
+    rule: 'github_token',
+    needs: ['ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_', 'github_pat_'],
+    pattern: /(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{16,}/g,
+  },
   {
     rule: 'vault_token',
-    needs: ['hvs.', 'hvb.', 'hvr.', 's.', 'b.', 'r.'],
-    pattern: /(?:hv[sbr]\.[A-Za-z0-9_-]{20,}|(?<![A-Za-z0-9_.-])[sbr]\.[A-Za-z0-9]{24,}(?![A-Za-z0-9.]))/g,
-    accept: (secret) => secret.startsWith('hv') || isMixed(secret.slice(2)),
+    needs: ['hvs.', 'hvb.', 'hvr.'],
+    pattern: /hv[sbr]\.[A-Za-z0-9_-]{20,}/g,
   },
+  // The form before Vault 1.10, and OpenBao's.
+  { rule: 'vault_token', pattern: /(?<![A-Za-z0-9_.-])[sbr]\.[A-Za-z0-9]{24,}(?![A-Za-z0-9.])/g, accept: isMixed },
   { rule: 'slack_token', needs: ['xox', 'xapp-'], pattern: /(?:xox[a-z]-|xapp-\d-)[A-Za-z0-9-]{10,}/g },
   {
     rule: 'webhook_url',
@@ -46,20 +67,19 @@ const RULES: readonly TokenRule[] = [
   },
   {
     rule: 'bearer',
-    needs: ['earer', 'EARER'],
+    needs: ['earer ', 'EARER ', 'earer\t'],
     pattern: /(?<=\bbearer\s{1,8})[A-Za-z0-9._~+/=-]{16,}/gi,
     accept: (secret) => looksMade(secret) || secret.length >= 32,
   },
   { rule: 'okta_token', needs: ['SSWS', 'ssws'], pattern: /(?<=\bssws\s{1,8})[^\s"'\\,;[]{4,}/gi },
   {
     rule: 'okta_token',
-    needs: ['00'],
     pattern: /(?<![A-Za-z0-9_-])00[A-Za-z0-9_-]{40}(?![A-Za-z0-9_-])/g,
     accept: isMixed,
   },
   {
     rule: 'basic_auth',
-    needs: ['asic', 'ASIC'],
+    needs: ['asic ', 'ASIC '],
     pattern: /(?<=\bbasic\s{1,8})[A-Za-z0-9+/_-]{6,}={0,2}/gi,
     accept: isUserAndPassword,
   },
@@ -70,7 +90,6 @@ const RULES: readonly TokenRule[] = [
   },
   {
     rule: 'aws_secret_key',
-    needs: ['AKIA', 'ASIA'],
     pattern: /(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/g,
     accept: (secret, text) => /A[KS]IA[A-Z0-9]{16}/.test(text) && isAwsSecret(secret),
   },
@@ -104,14 +123,28 @@ const RULES: readonly TokenRule[] = [
   },
 ];
 
-/** Tokens that are recognised by their own form, wherever they stand in the text. */
-export function findTokens(text: string, report: Report): void {
-  for (const { rule, needs, pattern, accept } of RULES) {
-    if (!needs.some((part) => text.includes(part))) continue;
-    for (const match of text.matchAll(pattern)) {
-      const [secret] = match;
-      if (accept === undefined || accept(secret, text)) report(match.index, match.index + secret.length, rule);
-    }
+const NAMED = RULES.filter((rule) => rule.needs !== undefined);
+const UNNAMED = RULES.filter((rule) => rule.needs === undefined);
+
+/** Whether a part of a text holds a word by which some token names itself. */
+export const hasAnchor = compileAnchors(NAMED.flatMap((rule) => rule.needs ?? []));
+
+/** Tokens that name themselves by a prefix, wherever they stand in the text. */
+export function findNamedTokens(text: string, report: Report): void {
+  if (!hasAnchor(text, 0, text.length)) return;
+  for (const rule of NAMED)
+    if (rule.needs?.some((word) => text.includes(word)) === true) findByRule(rule, text, report);
+}
+
+/** Tokens that only their length and alphabet tell: for texts of 26 characters or more with both cases and digits. */
+export function findUnnamedTokens(text: string, report: Report): void {
+  for (const rule of UNNAMED) findByRule(rule, text, report);
+}
+
+function findByRule({ rule, pattern, accept }: TokenRule, text: string, report: Report): void {
+  for (const match of text.matchAll(pattern)) {
+    const [secret] = match;
+    if (accept === undefined || accept(secret, text)) report(match.index, match.index + secret.length, rule);
   }
 }
 

@@ -26,6 +26,9 @@ export interface Frame {
   index: number;
   valueState: PathState;
   valueName: NameClass;
+  /** The key is "value", and "constructor". */
+  isPairValue: boolean;
+  isConstructor: boolean;
   /** Member `key` or `name`, for lists of name and value; null: looked for and absent. */
   pairName: string | null | undefined;
   hasAwsId: boolean | undefined;

@@ -1,6 +1,8 @@
+import { TRAIT_OF } from '../../model/secret-traits.ts';
 import type { ScanFault, ScanLimits } from './scan-types.ts';
 
-/** Kinds of tokens. Containers and keys use `links`: the token after the container's subtree; the hash of the key. */
+/** Kinds of tokens. `links` holds, for a container, the token after its subtree; for a key, its hash; for a string, its
+ * traits (model/secret-traits.ts). */
 export const KIND = { object: 1, array: 2, key: 3, string: 4, number: 5, literal: 6 } as const;
 
 /** Added to the kind of a string or key that holds a backslash. */
@@ -16,16 +18,31 @@ export interface TapeState {
   fault: ScanFault | undefined;
 }
 
-// Bytes that end the run of plain bytes in a string: the quote, the backslash, and what must be escaped.
-const STOPS = Uint8Array.from({ length: 256 }, (_, byte) => (byte < 0x20 || byte === 0x22 || byte === 0x5c ? 1 : 0));
+// The traits of each byte, and 128 for those that end the run of plain bytes in a string: the quote, the backslash, and
+// what must be escaped.
+const STOP = 128;
+const CLASSES = TRAIT_OF.map((traits, byte) => (byte < 0x20 || byte === 0x22 || byte === 0x5c ? STOP : traits));
 const HEX = Uint8Array.from({ length: 256 }, (_, byte) => (/[0-9a-fA-F]/.test(String.fromCharCode(byte)) ? 1 : 0));
 const SIMPLE_ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
 const LITERALS = new Map(['true', 'false', 'null'].map((word) => [word.charCodeAt(0), Buffer.from(word)]));
 const DIGITS_OF_A_DOUBLE = 300;
 
-/** An empty tape with room for what a text of this length usually needs; it grows as it must. */
-export function takeState(length: number): TapeState {
-  const rows = Math.max(64, length >> 3);
+const FIRST_ROWS = 4_096;
+const MOST_KEPT_ROWS = 1 << 20;
+let spare = makeState(FIRST_ROWS);
+
+/**
+ * An empty tape. It is one and the same each time, because a tape is read and walked within one synchronous call; one
+ * that grew large is let go.
+ */
+export function takeState(): TapeState {
+  if (spare.kinds.length > MOST_KEPT_ROWS) spare = makeState(FIRST_ROWS);
+  spare.size = 0;
+  spare.fault = undefined;
+  return spare;
+}
+
+function makeState(rows: number): TapeState {
   return {
     kinds: new Uint8Array(rows),
     starts: new Int32Array(rows),
@@ -86,9 +103,14 @@ export function readScalar(bytes: Buffer, start: number, limits: ScanLimits, sta
 export function readString(bytes: Buffer, start: number, kind: number, limits: ScanLimits, state: TapeState): number {
   const { length } = bytes;
   let escaped = 0;
+  let traits = 0;
   let at = start + 1;
   for (;;) {
-    while (at < length && STOPS[bytes[at] as number] === 0) at += 1;
+    let found = 0;
+    while (at < length && (found = CLASSES[bytes[at] as number] as number) < STOP) {
+      traits |= found;
+      at += 1;
+    }
     if (at >= length) return fault(state, 'invalid_json', 'a string has no end', start);
     const byte = bytes[at];
     if (byte === 0x22) break;
@@ -101,7 +123,7 @@ export function readString(bytes: Buffer, start: number, kind: number, limits: S
   if (at - start - 1 > limits.maxStringBytes) {
     return fault(state, 'bounds', `a string is longer than ${limits.maxStringBytes} bytes`, start);
   }
-  push(state, kind | escaped, start, at + 1);
+  state.links[push(state, kind | escaped, start, at + 1)] = traits;
   return at + 1;
 }
 

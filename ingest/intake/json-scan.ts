@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
+import { hasAnchor } from '../../model/secret-tokens.ts';
 import type { RedactionRule } from '../sources/adapter.ts';
 import type { RedactionPlan } from './element-walk.ts';
 import { KIND } from './json-scalar.ts';
@@ -27,7 +28,10 @@ export const scanDelivery: ScanDelivery = (bytes, options) => {
     return { ok: false, reason: 'invalid_encoding', detail: 'the bytes are not UTF-8', position: validPrefix(bytes) };
   }
   const result = readTape(bytes, options.limits);
-  if (result.ok) return cutAndRedact({ bytes, text: bytes.toString('latin1'), tape: result.tape }, options);
+  if (result.ok) {
+    const text = bytes.toString('latin1');
+    return cutAndRedact({ bytes, text, tape: result.tape, anchored: hasAnchor(text, 0, text.length) }, options);
+  }
   if (options.format === 'detect' && result.afterValue !== undefined) {
     if (bytes.subarray(result.afterValue, result.position).includes(LINE_FEED)) return scanLines(bytes, options);
   }

@@ -22,7 +22,7 @@ export type TapeResult =
  * numbers, and refuses numbers that no double can hold (1e999). Escapes of lone surrogates are well-formed and pass.
  */
 export function readTape(bytes: Buffer, limits: ScanLimits): TapeResult {
-  const state: TapeState = takeState(bytes.length);
+  const state = takeState();
   const start = skipSpace(bytes, 0);
   if (start === bytes.length) return { ok: false, reason: 'empty_body', detail: 'nothing was sent', position: 0 };
   const afterValue = readValue(bytes, start, limits, state);

@@ -1,7 +1,8 @@
 import { isHarmlessValue } from '../../model/secret-names.ts';
 import type { NameClass } from '../../model/secret-names.ts';
 import { findSecretsInField, redactText } from '../../model/secret-scan.ts';
-import { isAwsSecret } from '../../model/secret-tokens.ts';
+import { hasAnchor, isAwsSecret } from '../../model/secret-tokens.ts';
+import { mayHoldSecret } from '../../model/secret-traits.ts';
 import type { RedactionRule } from '../sources/adapter.ts';
 import { applyEdits, noteRedaction, replaceToken } from './element-walk.ts';
 import type { Frame, RedactionPlan, Walk } from './element-walk.ts';
@@ -59,6 +60,8 @@ function visitKey(walk: Walk, frame: Frame, token: number): void {
   frame.key = token;
   frame.valueState = frame.state.dead ? frame.state : frame.state.next(text);
   frame.valueName = info.name;
+  frame.isPairValue = info.isValue;
+  frame.isConstructor = text === 'constructor';
   if (info.secret === undefined) return;
   const count = walk.redactions.length;
   replaceToken(walk, token, `[REDACTED:${info.secret}${count === 0 ? '' : `:${count + 1}`}]`, info.secret);
@@ -80,7 +83,7 @@ function visitValue(walk: Walk, frame: Frame | undefined, token: number): number
   if (kind === KIND.string) visitString(walk, frame, name, token);
   if (kind === KIND.object || kind === KIND.array) {
     if (kind === KIND.object && !walk.duplicateKeys) walk.duplicateKeys = hasRepeatedKey(read, token);
-    const ofConstructor = frame !== undefined && !isItem && rawText(read, frame.key) === 'constructor';
+    const ofConstructor = frame !== undefined && !isItem && frame.isConstructor;
     walk.frames.push({
       token,
       state,
@@ -90,6 +93,8 @@ function visitValue(walk: Walk, frame: Frame | undefined, token: number): number
       index: -1,
       valueState: state,
       valueName: 'plain',
+      isPairValue: false,
+      isConstructor: false,
       pairName: undefined,
       hasAwsId: undefined,
     });
@@ -132,17 +137,11 @@ function isMeant(walk: Walk, rule: RedactionRule): boolean {
 
 function visitString(walk: Walk, frame: Frame | undefined, fieldName: NameClass, token: number): void {
   const { read, plan } = walk;
+  let name = fieldName;
+  if (name === 'plain' && frame?.isPairValue === true) name = keyInfoOf(pairNameOf(walk, frame) ?? '').name;
+  if (name === 'plain' && !isWorthALook(read, token)) return;
   const text = rawText(read, token);
   const issuer = plan.secrets === 'refuse';
-  let name = fieldName;
-  if (
-    name === 'plain' &&
-    frame !== undefined &&
-    frame.key !== frame.token &&
-    /^value$/i.test(rawText(read, frame.key))
-  ) {
-    name = keyInfoOf(pairNameOf(walk, frame) ?? '').name;
-  }
   let hits = findSecretsInField(name, text, issuer);
   if (hits.length === 0 && text.length === 40 && frame !== undefined && isAwsSecret(text) && hasAwsId(walk, frame)) {
     hits = [{ start: 0, end: text.length, rule: 'aws_secret_key' }];
@@ -158,6 +157,14 @@ function visitString(walk: Walk, frame: Frame | undefined, fieldName: NameClass,
   for (const hit of hits) {
     walk.edits.push({ start: start + 1 + hit.start, end: start + 1 + hit.end, text: `[REDACTED:${hit.rule}]` });
   }
+}
+
+/** Whether any rule could find anything, by what was seen of the string when it was read. */
+function isWorthALook({ tape, text, anchored }: ReadText, token: number): boolean {
+  const start = tape.starts[token] ?? 0;
+  const end = tape.ends[token] ?? 0;
+  if (((tape.kinds[token] ?? 0) & ESCAPED) !== 0 || mayHoldSecret(tape.links[token] ?? 0, end - start - 2)) return true;
+  return anchored && hasAnchor(text, start + 1, end - 1);
 }
 
 /** The text of a member `key` or `name` of the object, by which lists of name and value say what a value is. */

@@ -6,6 +6,8 @@ export interface ReadText {
   readonly bytes: Buffer;
   readonly text: string;
   readonly tape: Tape;
+  /** Somewhere in the text stands a word by which a token names itself. */
+  readonly anchored: boolean;
 }
 
 /** The kind of a token, without the mark of an escape. */
@@ -59,19 +61,28 @@ export function findPath(read: ReadText, from: number, path: readonly string[]):
   return token;
 }
 
-const FEW_KEYS = 16;
-const seenHashes = new Int32Array(FEW_KEYS);
+const MANY_KEYS = 128;
+const SLOTS = 512;
+// One table for all objects, told apart by a number, so that none has to be cleared: [number, hash] a slot.
+const slots = new Int32Array(SLOTS * 2);
+let objectNumber = 0;
 
 /** Whether an object has one key twice, compared as decoded texts. Linear in the number of its keys. */
 export function hasRepeatedKey(read: ReadText, object: number): boolean {
   const { tape } = read;
   const end = tape.links[object] ?? 0;
+  objectNumber = (objectNumber + 1) | 0;
   let count = 0;
   for (let key = object + 1; key < end; key = afterValue(tape, key + 1)) {
-    if (count === FEW_KEYS || tape.kinds[key] !== KIND.key) return hasRepeatedText(read, object);
+    if (++count > MANY_KEYS || tape.kinds[key] !== KIND.key) return hasRepeatedText(read, object);
     const hash = tape.links[key] ?? 0;
-    for (let other = 0; other < count; other++) if (seenHashes[other] === hash) return hasRepeatedText(read, object);
-    seenHashes[count++] = hash;
+    let slot = (hash & (SLOTS - 1)) * 2;
+    while (slots[slot] === objectNumber) {
+      if (slots[slot + 1] === hash) return hasRepeatedText(read, object);
+      slot = (slot + 2) % (SLOTS * 2);
+    }
+    slots[slot] = objectNumber;
+    slots[slot + 1] = hash;
   }
   return false;
 }

@@ -3,6 +3,7 @@ import type { PolicySource } from '../../model/policy.ts';
 import type { Reason } from '../../model/reason.ts';
 import type { Family, Source } from '../../model/source.ts';
 import type { Micros } from '../../model/time.ts';
+import type { TextPart } from './redact-part.ts';
 
 /** What an adapter is given: the parsed JSON of one record and where it came from. */
 export interface ParseInput {
@@ -42,8 +43,8 @@ export function refuse(reason: Reason, detail: string): ParseResult {
 export interface RedactionRule {
   readonly path: readonly string[];
   readonly rule: string;
-  /** Only a part of a string is replaced: the query of a URL, by `redactUrlQuery` of url-query.ts. Absent: all of it. */
-  readonly part?: 'query';
+  /** Only a part of a string is replaced, by `redactPart` of redact-part.ts. Absent: all of it. */
+  readonly part?: TextPart;
   /**
    * For lists of name and value: the value stays where the object that holds it has a member `key` or `name` with one
    * of these texts. Present, even empty, it also admits the variables that the policy file keeps.

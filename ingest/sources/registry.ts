@@ -7,12 +7,14 @@ import { hoopEvent } from './hoop-event.ts';
 import { oktaLog } from './okta-log.ts';
 import { issuerCloudevents } from './issuer-cloudevents.ts';
 import { kubernetesAudit } from './kubernetes-audit.ts';
+import { vaultAudit } from './vault-audit.ts';
 
 /** Every adapter that is built, by the name of its source. A new source is a file and a line here. */
 const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {
   'issuer.cloudevents': issuerCloudevents,
   'aws.cloudtrail': awsCloudtrail,
   'kubernetes.audit': kubernetesAudit,
+  'vault.audit': vaultAudit,
   'gitlab.audit-stream': gitlabAuditStream,
   'gitlab.audit-rest': gitlabAuditRest,
   'gitlab.webhook': gitlabWebhook,

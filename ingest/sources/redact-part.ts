@@ -1,3 +1,16 @@
+/** A part of a text that a redaction rule may replace, so that the rest of it still tells what happened. */
+export type TextPart = 'query' | 'vault_path';
+
+/**
+ * A text with one part replaced by "[REDACTED:<rule>]": `query`, the values of a URL's query; `vault_path`, a token
+ * that stands in a path of Vault's, and the query. A text that needs no replacement is given back as it is.
+ */
+export function redactPart(text: string, part: TextPart, rule: string): string {
+  if (part === 'query') return redactQuery(text, rule);
+  const path = text.replace(/(auth\/token\/(?:lookup|renew|revoke|revoke-orphan)\/)([^/?#]+)/g, `$1[REDACTED:${rule}]`);
+  return redactQuery(path, rule);
+}
+
 // Parameters of a request that cannot hold a secret and whose value changes what the request means or how it is read.
 const KEPT = new Set([
   'dryRun', 'watch', 'limit', 'timeout', 'timeoutSeconds', 'fieldManager', 'fieldValidation', 'force', 'pretty', 'follow',
@@ -11,7 +24,7 @@ const PLAIN_VALUE = /^[A-Za-z0-9._:-]{0,64}$/;
  * secret (sources.md 1.9.1: `access_token`, `command`, selectors and proxied queries do). The path stays. A URL that
  * needs no replacement is given back as it is.
  */
-export function redactUrlQuery(url: string, rule: string): string {
+function redactQuery(url: string, rule: string): string {
   const start = url.indexOf('?');
   if (start < 0) return url;
   const mark = `[REDACTED:${rule}]`;

@@ -1,4 +1,5 @@
 import type { NameClass } from '../../model/secret-names.ts';
+import type { RedactionRule } from '../sources/adapter.ts';
 import { KIND } from './json-scalar.ts';
 import { keyInfoOf } from './key-info.ts';
 import type { PathState } from './path-rules.ts';
@@ -45,6 +46,8 @@ export interface Walk {
   keys: number;
   duplicateKeys: boolean;
   fault: ScanFault | undefined;
+  /** Whether the condition of a rule holds for this element. */
+  readonly meant: Map<RedactionRule, boolean>;
 }
 
 // So many are listed by path; a record with more says so in its last entry.

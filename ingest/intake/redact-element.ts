@@ -1,9 +1,11 @@
 import { isHarmlessValue } from '../../model/secret-names.ts';
 import type { NameClass } from '../../model/secret-names.ts';
-import { findSecretsInField, redactText } from '../../model/secret-scan.ts';
+import { findSecrets, findSecretsInField, redactText } from '../../model/secret-scan.ts';
 import { hasAnchor, isAwsSecret } from '../../model/secret-tokens.ts';
 import { mayHoldSecret } from '../../model/secret-traits.ts';
 import type { RedactionRule } from '../sources/adapter.ts';
+import { redactPart } from '../sources/redact-part.ts';
+import type { TextPart } from '../sources/redact-part.ts';
 import { applyEdits, noteRedaction, replaceToken } from './element-walk.ts';
 import type { Frame, RedactionPlan, Walk } from './element-walk.ts';
 import { ESCAPED, KIND } from './json-scalar.ts';
@@ -27,6 +29,7 @@ export function redactElement(read: ReadText, root: number, plan: RedactionPlan)
     keys: 0,
     duplicateKeys: false,
     fault: undefined,
+    meant: new Map(),
   };
   const { tape } = read;
   const end = afterValue(tape, root);
@@ -75,6 +78,10 @@ function visitValue(walk: Walk, frame: Frame | undefined, token: number): number
   if (isItem) frame.index += 1;
   const state = frame === undefined ? plan.rules : isItem ? itemState(frame) : frame.valueState;
   const rule = ruleFor(walk, frame, state, kind, token);
+  if (rule?.part !== undefined && kind === KIND.string) {
+    visitPart(walk, token, rule.part, rule.rule);
+    return token + 1;
+  }
   if (rule !== undefined) {
     replaceToken(walk, token, `[REDACTED:${rule.rule}]`, rule.rule);
     return afterValue(read.tape, token);
@@ -130,9 +137,27 @@ function isKept(walk: Walk, frame: Frame | undefined, rule: RedactionRule): bool
 
 function isMeant(walk: Walk, rule: RedactionRule): boolean {
   if (rule.when === undefined) return true;
-  const token = findPath(walk.read, walk.root, rule.when.path);
-  if (token === undefined || kindOf(walk.read.tape, token) !== KIND.string) return false;
-  return rule.when.in.includes(readText(walk.read, token));
+  let meant = walk.meant.get(rule);
+  if (meant === undefined) {
+    const token = findPath(walk.read, walk.root, rule.when.path);
+    const isText = token !== undefined && kindOf(walk.read.tape, token) === KIND.string;
+    meant = isText && rule.when.in.includes(readText(walk.read, token));
+    walk.meant.set(rule, meant);
+  }
+  return meant;
+}
+
+/** Replaces a part of a string by a rule, and the secrets that are in the rest of it. */
+function visitPart(walk: Walk, token: number, part: TextPart, rule: string): void {
+  const text = readText(walk.read, token);
+  const without = redactPart(text, part, rule);
+  if (without !== text) noteRedaction(walk, token, rule);
+  const hits = findSecrets(without);
+  for (const hit of hits) noteRedaction(walk, token, hit.rule);
+  const result = redactText(without, hits);
+  const { starts, ends } = walk.read.tape;
+  if (result === text) return;
+  walk.edits.push({ start: starts[token] ?? 0, end: ends[token] ?? 0, text: JSON.stringify(result) });
 }
 
 function visitString(walk: Walk, frame: Frame | undefined, fieldName: NameClass, token: number): void {

@@ -6,6 +6,7 @@ import type { Source } from '../../model/source.ts';
 import { at } from '../sources/read.ts';
 import type { Sender } from './credentials.ts';
 import { unauthenticated } from './credentials.ts';
+import { doorFault } from './door-fault.ts';
 import type { Headers } from './signature.ts';
 
 /**
@@ -30,14 +31,13 @@ export function installationOfPush(
   headers: Headers,
 ): Installation {
   const known = [...new Set(senders.map(({ installation }) => installation.instance))];
-  if (asked !== undefined) {
-    if (!known.includes(asked)) throw unauthenticated();
-    if (source !== 'issuer.cloudevents') return { fixed: asked };
-  }
-  const [first = '', ...others] = known;
+  if (asked !== undefined && !known.includes(asked)) throw unauthenticated();
+  const among = asked === undefined ? known : [asked];
+  const [first = '', ...others] = among;
+  // An issuer's events are held to its sources by the contract, with reasons of its own.
   if (source === 'issuer.cloudevents') return { byRecord: true, fallback: first };
+  if (source === 'aws.cloudtrail') return { byRecord: true, among, fallback: first };
   if (others.length === 0) return { fixed: first };
-  if (source === 'aws.cloudtrail') return { byRecord: true, among: known, fallback: first };
   const host = source === 'gitlab.webhook' ? normaliseHost(headers['x-gitlab-instance']) : undefined;
   if (host !== undefined && known.includes(host)) return { fixed: host };
   throw new Problem('invalid_request', 'This credential is for several installations. Name one: ?instance=NAME', {
@@ -69,11 +69,17 @@ export function installationOfFetch(
   });
 }
 
-/** The installation of one record, by what it says itself where that is asked. */
+/**
+ * The installation of one record, by what it says itself where that is asked. A pushed record that names one which the
+ * credential is not for refuses the delivery: otherwise one account could write history for another.
+ */
 export function instanceOfRecord(source: Source, installation: Installation, json: () => unknown): string {
   if ('fixed' in installation) return installation.fixed;
   const told = TOLD_BY[source]?.(json());
-  if (told === undefined || installation.among?.includes(told) === false) return installation.fallback;
+  if (told === undefined) return installation.fallback;
+  if (installation.among?.includes(told) === false) {
+    throw doorFault('source_not_registered', 'This credential may not speak for the installation that a record names.');
+  }
   return told;
 }
 

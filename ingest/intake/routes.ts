@@ -10,7 +10,7 @@ import { importRoute } from './import-route.ts';
 import { createInFlight } from './in-flight.ts';
 import type { InFlight } from './in-flight.ts';
 import { MAX_BYTES_IN_FLIGHT, maxBodyOf } from './limits.ts';
-import { answerProblems } from './problem-reply.ts';
+import { replyProblem } from './problem-reply.ts';
 import { checkPush, passPush } from './receive.ts';
 import type { Receipt } from './receive.ts';
 import type { Headers } from './signature.ts';
@@ -24,19 +24,17 @@ interface Admitted {
 /**
  * The doors of Custody as a fastify plugin: `POST /v1/ingest/{source}`, `POST /v1/ingest/cloudevents`, Okta's and the
  * webhook specification's handshakes, and the administrator's `POST /v1/deliveries` and `POST /v1/imports`. The server
- * must have been made with `serverOptions()`. Bodies stay the bytes that came: nothing parses them but the scan.
+ * must have been made with `serverOptions()`, and holds slow bodies off with `limitUploads`. Bodies stay the bytes that came: nothing parses them but the scan.
  */
 export function createIntake(deps: IntakeDeps): FastifyPluginAsync {
   return async (app) => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    answerProblems(app);
+    app.setErrorHandler((error, request, reply) => replyProblem(error, request, reply));
     const inFlight = createInFlight(deps.maxBytesInFlight ?? MAX_BYTES_IN_FLIGHT);
     for (const source of SOURCES) addDoor(app, deps, inFlight, source, `/v1/ingest/${source}`);
     addDoor(app, deps, inFlight, 'issuer.cloudevents', '/v1/ingest/cloudevents');
-    app.post('/v1/ingest/*', { bodyLimit: 1 }, () => {
-      throw doorFault('unknown_source', 'There is no source of this name.');
-    });
+    app.post('/v1/ingest/*', { onRequest: refuseUnknownSource }, refuseUnknownSource);
     app.get('/v1/ingest/okta.log', answerOktaHandshake);
     app.options('/v1/ingest/cloudevents', answerWebhookHandshake);
     await app.register(deliverRoute(deps));
@@ -90,6 +88,10 @@ function answerReceipt(reply: FastifyReply, { status, accepted, ranges }: Receip
     last_offset: lastOffset,
   }));
   return reply.code(202).send({ accepted, log });
+}
+
+function refuseUnknownSource(): never {
+  throw doorFault('unknown_source', 'There is no source of this name.');
 }
 
 /** The headers of a request with one value each; a name that came twice with a list is joined, as node does for others. */

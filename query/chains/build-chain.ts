@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Authorization, Chain, ChainEvent, Party } from '../../model/chain.ts';
 import type { SourceState } from '../../model/control.ts';
+import { Problem } from '../../model/problem.ts';
 import { formatMicros, parseStamp } from '../../model/time.ts';
 import type { Micros } from '../../model/time.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
+import { printable } from '../escape.ts';
 import type { Identities } from '../identity.ts';
 import { findApprovals, isApproved, issueOf } from './approvals.ts';
 import type { Approval } from './approvals.ts';
-import { environmentOf, environmentOfTarget, isProduction } from './environments.ts';
+import { environmentNamed, environmentOf, environmentOfTarget, isProduction } from './environments.ts';
 import { judgeEvidence } from './evidence.ts';
 import { gradeOfCredentials } from './grades.ts';
 import type { Graph } from './graph.ts';
@@ -36,10 +38,13 @@ export function chainIdOf(tenant: string, root: string): string {
 
 /**
  * The chain of one event or key as it is told: who asked, who approved, who ran it, with which credential, what was
- * touched, whether it was authorised, and whether the sources allow to say so. Pure.
+ * touched, whether it was authorised, and whether the sources allow to say so. Pure. A Problem of code `not_found` where
+ * no event names it.
  */
 export function buildChain(graph: Graph, focal: string, rules: Rules, context: ChainContext): Chain {
-  return tellChain(graph, walkFlow(graph, focal, rules), rules, context);
+  const flow = walkFlow(graph, focal, rules);
+  if (flow.events.length === 0) throw new Problem('not_found', `Nothing is known of ${printable(focal)}.`);
+  return tellChain(graph, flow, rules, context);
 }
 
 /** The same for a flow that was walked already. */
@@ -95,7 +100,11 @@ export function tellChain(graph: Graph, flow: Flow, rules: Rules, context: Chain
       event: graph.events.get(link.ref)?.event ?? '',
     })),
     events: flow.events.map((event) => tellEvent(event, rules, context.identities)),
-    findings: [...flow.findings, ...ownFindings(environment, approvals, roles, context.identities)],
+    findings: [
+      ...flow.findings,
+      ...ownFindings(environment, approvals, roles, context.identities),
+      ...strayFindings(environment, touches, rules),
+    ],
   };
 }
 
@@ -118,13 +127,13 @@ export function tellEvent(event: StoredEvent, rules: Rules, identities: Identiti
     ...(event.resource === undefined ? {} : { resource: event.resource.key }),
     ...(environment === undefined ? {} : { environment }),
     ...(event.sourceIp === undefined ? {} : { source_ip: event.sourceIp }),
-    sentence: sentenceOf(event, actor),
+    sentence: sentenceOf(event, actor, event.onBehalfOf && identities.partyOf(event.onBehalfOf, event.occurredAt)),
   };
 }
 
 /**
- * The environment of a flow: the one for which its credential was made, since that is what had to be approved; where
- * nobody said, production if any touch was there, else the first that is known.
+ * The environment of a flow: the one for which its credential was made, else the one that its job is for, since that is
+ * what had to be approved; where nobody said, production if any touch was there, else the first that is known.
  */
 function environmentOfFlow(
   flow: Flow,
@@ -135,10 +144,18 @@ function environmentOfFlow(
   const meant = issue === undefined ? undefined : environmentOfTarget(issue, rules);
   if (meant !== undefined) return meant;
   const about = flow.events.filter((event) => event.facts.job ?? event.facts.deployment ?? event.facts.request);
-  const named = [...touches, ...(issue === undefined ? [] : [issue]), ...about]
-    .map((event) => environmentOf(event, rules))
-    .filter((environment) => environment !== undefined);
-  return named.find((environment) => isProduction(environment, rules)) ?? named[0];
+  const said = [...(issue === undefined ? [] : [issue]), ...about].map((event) => environmentNamed(event, rules));
+  return (
+    pickEnvironment(said, rules) ??
+    pickEnvironment(
+      touches.map((event) => environmentOf(event, rules)),
+      rules,
+    )
+  );
+}
+
+function pickEnvironment(environments: readonly (string | undefined)[], rules: Rules): string | undefined {
+  return environments.find((one) => isProduction(one, rules)) ?? environments.find((one) => one !== undefined);
 }
 
 function authorize(
@@ -197,6 +214,21 @@ function ownFindings(
     }
   }
   return found;
+}
+
+/** What was touched in production by a flow that was not meant for it, and so was never approved for it. */
+function strayFindings(
+  environment: string | undefined,
+  touches: readonly StoredEvent[],
+  rules: Rules,
+): Chain['findings'] {
+  if (environment === undefined || isProduction(environment, rules)) return [];
+  const stray = touches.filter((event) => isProduction(environmentOf(event, rules), rules));
+  return stray.map((event) => ({
+    kind: 'production_touched',
+    detail: `a flow for ${environment} touched production`,
+    event: event.event,
+  }));
 }
 
 function sorted(flow: Flow, fits: (key: string) => boolean): readonly string[] {

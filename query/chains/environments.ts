@@ -60,8 +60,12 @@ function environmentOfPlace(event: StoredEvent, rules: Rules): string | undefine
   }
 }
 
-// A name that a pipeline, a deployment or a request gives; a name that the policy does not map means itself.
-function environmentNamed(event: StoredEvent, rules: Rules): string | undefined {
+/**
+ * The environment that a pipeline, a deployment or a request names. A name that the policy does not know is
+ * unclassified, not harmless: a system that calls its production "prod" must not slip by.
+ */
+export function environmentNamed(event: StoredEvent, rules: Rules): string | undefined {
+  if (PLACES.has(event.family)) return undefined;
   const { facts } = event;
   const name =
     event.environment ??
@@ -69,8 +73,12 @@ function environmentNamed(event: StoredEvent, rules: Rules): string | undefined 
     facts.job?.environment ??
     facts.ci?.environment ??
     facts.request?.environment;
-  return name === undefined ? undefined : (own(rules.policy.environments.gitlab, name) ?? name);
+  if (name === undefined) return undefined;
+  return own(rules.policy.environments.gitlab, name) ?? (rules.production.has(name) ? name : undefined);
 }
+
+/** Families whose own word for the environment is a place: an account, a cluster. */
+const PLACES: ReadonlySet<string> = new Set(['aws.cloudtrail', 'k8s.audit', 'vault.audit']);
 
 function vaultPath(event: StoredEvent): string | undefined {
   const key = event.resource?.key;

@@ -57,22 +57,24 @@ const VERBS: Readonly<Record<string, string>> = {
  * One sentence that tells an event to a person: who did what to what, with the operation's own name where there is one,
  * and how it failed if it did. Plain text, unescaped: whoever prints it escapes it.
  */
-export function sentenceOf(event: StoredEvent, party: Party): string {
+export function sentenceOf(event: StoredEvent, party: Party, behalf?: Party): string {
   const { call } = event.facts;
   const verb = VERBS[event.action] ?? `did ${event.type} on`;
   const operation = call === undefined ? undefined : `${call.service}:${call.operation}`;
   const object = event.resource?.display ?? event.resource?.key;
   const words = [nameOf(party), verb, object ?? (operation === undefined ? event.type : undefined)];
   const asWhat = operation === undefined ? [] : [`(${operation}${call?.dry_run === true ? ', dry run' : ''})`];
-  const behalf =
-    event.onBehalfOf === undefined ? [] : [`on behalf of ${event.onBehalfOf.display ?? event.onBehalfOf.key}`];
-  return [...words, ...asWhat, ...behalf, ...ending(event)]
+  const isActing = event.stage === 'credential' || event.stage === 'touch';
+  const forWhom = behalf === undefined || !isActing ? [] : [`on behalf of ${nameOf(behalf)}`];
+  return [...words, ...asWhat, ...forWhom, ...ending(event)]
     .filter((word) => word !== undefined && word !== '')
     .join(' ');
 }
 
-/** How a party is called: its display name, else its e-mail, else its key. */
+/** How a party is called: its display name, else its e-mail, else its key. A job's own identity by its project. */
 export function nameOf(party: Party): string {
+  const job = /project_path:([^:]+):ref_type:[a-z]+:ref:(.+)$/.exec(party.display ?? party.key);
+  if (job) return `a job of ${job[1] ?? ''} (${job[2] ?? ''})`;
   if (party.display !== undefined && party.display !== '') return party.display;
   const email = party.aliases.find((alias) => alias.startsWith('email:'));
   return email?.slice('email:'.length) ?? (party.key === '' ? 'an unknown party' : party.key);

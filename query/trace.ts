@@ -1,0 +1,85 @@
+import type { Chain } from '../model/chain.ts';
+import type { SourceState } from '../model/control.ts';
+import { parseKey } from '../model/key.ts';
+import type { Policy } from '../model/policy.ts';
+import { Problem } from '../model/problem.ts';
+import type { Micros } from '../model/time.ts';
+import type { Reader } from '../store/query.ts';
+import { findChainRoot } from '../store/queries/find-chain-root.ts';
+import { readStoreVersion } from '../store/queries/store-version.ts';
+import { buildChain } from './chains/build-chain.ts';
+import { loadGraph, NO_AS_OF_MS } from './chains/load-graph.ts';
+import { parseEventName } from './chains/read-events.ts';
+import { createRules } from './chains/rules.ts';
+import { createIdentities, vouchedBy } from './identity.ts';
+import { readSources } from './sources.ts';
+
+/** Answers questions about chains. What the policy says is compiled once; the state of the sources is read when it changed. */
+export interface Tracer {
+  /** The chain of an event or key, from what was received by `asOf`. Problems: `invalid_request`, `not_found`. */
+  trace(key: string, asOf?: Micros): Promise<Chain>;
+  /** The chain with this id. `not_found` if no root that is held has it. */
+  chainById(id: string, asOf?: Micros): Promise<Chain>;
+  /** What is known of each source. */
+  sources(asOf?: Micros): Promise<readonly SourceState[]>;
+}
+
+const MAX_KEY_CHARS = 2_048;
+
+/** Makes the tracer of one tenant. */
+export function createTracer(reader: Reader, policy: Policy): Tracer {
+  const rules = createRules(policy);
+  let held: { readonly version: string; readonly states: Promise<readonly SourceState[]> } | undefined;
+  const sources = async (asOf?: Micros): Promise<readonly SourceState[]> => {
+    if (asOf !== undefined) return readSources(reader, policy, asOf);
+    const version = (await reader.read(readStoreVersion()))[0]?.version ?? '';
+    if (held?.version !== version) held = { version, states: readSources(reader, policy) };
+    return held.states;
+  };
+  const trace = async (key: string, asOf?: Micros): Promise<Chain> => {
+    checkTraceable(key);
+    const [graph, states] = await Promise.all([
+      loadGraph(reader, policy.tenant, [key], { rules, ...(asOf === undefined ? {} : { asOf }) }),
+      sources(asOf),
+    ]);
+    const identities = createIdentities(policy, vouchedBy(graph.events.values()));
+    return buildChain(graph, key, rules, { identities, sources: states, ...(asOf === undefined ? {} : { asOf }) });
+  };
+  return {
+    trace,
+    sources,
+    async chainById(id, asOf) {
+      const asOfMs = asOf === undefined ? NO_AS_OF_MS : Math.floor(asOf / 1_000);
+      const [found] = await reader.read(findChainRoot(policy.tenant, id, asOfMs));
+      if (!found) throw new Problem('not_found', 'There is no chain with this id.');
+      return trace(found.key, asOf);
+    },
+  };
+}
+
+/** Refuses what no chain can begin with, saying what can be asked instead. */
+function checkTraceable(key: string): void {
+  if (key === '' || key.length > MAX_KEY_CHARS) {
+    throw new Problem('invalid_request', `A key has 1 to ${MAX_KEY_CHARS} characters.`);
+  }
+  if (key.startsWith('event:')) {
+    if (parseEventName(key) !== undefined) return;
+    throw new Problem(
+      'invalid_request',
+      'An event is named event:<family>/<id>, such as event:aws.cloudtrail/5664e1c3-....',
+    );
+  }
+  const parsed = parseKey(key);
+  if (parsed === undefined) {
+    throw new Problem(
+      'invalid_request',
+      'This is no key that Custody knows. A key is <type>:<scope>/<id>, such as gitlab:job:gitlab.example/4711.',
+    );
+  }
+  if (parsed.class === 'hub') {
+    throw new Problem(
+      'invalid_request',
+      `${parsed.type} stands for many flows, not for one. Ask for its events (/v1/events?where=key=...) or for what is known of it (/v1/entities/...).`,
+    );
+  }
+}

@@ -103,6 +103,12 @@ export function auditResource(audit: Audit): Pick<AuditEvent, 'resource' | 'envi
     const key = gitlabResource(host, 'env', `${entityId}/${targetDetails}`);
     return { resource: { type: 'environment', key, display: targetDetails }, environment: targetDetails };
   }
+  // The target of a job token's use is its user; what it was used on is the project.
+  if (audit.type === 'user_authenticated_using_job_token') {
+    const display = getString(audit.doc, ...audit.details, 'entity_path');
+    const key = gitlabResource(host, 'project', entityId);
+    return { resource: compact<NonNullable<AuditEvent['resource']>>({ type: 'project', key, display }) };
+  }
   const type = snake(targetType ?? entityType ?? 'instance');
   const key = gitlabResource(host, type, targetType === undefined ? entityId : targetId);
   return { resource: compact<NonNullable<AuditEvent['resource']>>({ type, key, display: targetDetails }) };

@@ -15,11 +15,19 @@ import type { Doc } from './read.ts';
 
 const FAMILY: Family = 'gitlab.audit';
 
-/** Free text in which people and old versions put secrets (sources.md 1.1, Redact); the scanner looks at the rest. */
-const REDACT: readonly RedactionRule[] = [
-  { path: ['details', 'from'], rule: 'free_text' },
-  { path: ['details', 'to'], rule: 'free_text' },
-];
+// What a change was from and to is evidence (a role, a visibility), except where it is the value of a variable. All
+// other texts are looked through by the scanner (sources.md 1.1, Redact, and 3.6).
+const VARIABLE_TYPES = ['ci_variable', 'ci_group_variable', 'ci_instance_variable'].flatMap((name) =>
+  ['created', 'updated', 'deleted'].map((verb) => `${name}_${verb}`),
+);
+const REDACT: readonly RedactionRule[] = ['from', 'to'].flatMap((name) => [
+  { path: ['details', name], rule: 'variable_value', when: { path: ['details', 'event_name'], in: VARIABLE_TYPES } },
+  {
+    path: ['details', name],
+    rule: 'variable_value',
+    when: { path: ['details', 'change'], in: ['value', 'secret_value', 'variable'] },
+  },
+]);
 
 /** GitLab audit event streaming (sources.md 1.1): one object a request, or an array (the newer transport). */
 export const gitlabAuditStream: SourceAdapter = adapter('gitlab.audit-stream');
@@ -68,11 +76,6 @@ function parseAudit(source: Source, input: ParseInput): ParseResult {
 function readAudit(doc: Doc, input: ParseInput): Audit {
   // Lines of the server's own audit_json.log have the details at the top, and `time` beside `created_at`.
   const details = getObject(doc, 'details') ? ['details'] : [];
-  const author = at(doc.json, 'author_id');
-  if (author === undefined || author === null) fault(doc, 'missing_required_fields', ['author_id']);
-  else if (!/^-?\d{1,20}$/.test(typeof author === 'number' || typeof author === 'string' ? String(author) : '')) {
-    fault(doc, 'wrong_type', ['author_id']);
-  }
   return {
     doc,
     details,
@@ -82,7 +85,7 @@ function readAudit(doc: Doc, input: ParseInput): Audit {
       at(doc.json, 'created_at') === undefined && at(doc.json, 'time') !== undefined
         ? needStamp(doc, 'time')
         : needStamp(doc, 'created_at'),
-    author: String(author),
+    author: authorOf(doc),
     entityType: getString(doc, 'entity_type'),
     entityId: getId(doc, 'entity_id'),
     targetType: getString(doc, ...details, 'target_type'),
@@ -90,6 +93,15 @@ function readAudit(doc: Doc, input: ParseInput): Audit {
     targetDetails: getString(doc, ...details, 'target_details'),
     message: at(doc.json, ...details, 'custom_message'),
   };
+}
+
+// Negative for authors that are no users, so not an id like others.
+function authorOf(doc: Doc): string {
+  const author = at(doc.json, 'author_id');
+  const text = typeof author === 'number' || typeof author === 'string' ? String(author) : '';
+  if (/^-?\d{1,20}$/.test(text)) return text;
+  fault(doc, author === undefined || author === null ? 'missing_required_fields' : 'wrong_type', ['author_id']);
+  return '';
 }
 
 // `event_type` in the stream, `event_name` in REST. Before 15.x neither: there the details begin with a verb.

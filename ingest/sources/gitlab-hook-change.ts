@@ -1,4 +1,5 @@
 import type { Action } from '../../model/action.ts';
+import type { ActorRef } from '../../model/actor.ts';
 import type { Facts } from '../../model/facts.ts';
 import { keyOf } from '../../model/key.ts';
 import { emailKey, gitlabCommitKey, gitlabKey } from '../../model/keys.ts';
@@ -37,7 +38,8 @@ export function readMergeRequest(hook: Hook): HookEvent {
   const action = MR_ACTIONS.get(word ?? '') ?? 'merge_request.update';
   // `system` marks what GitLab did by itself, such as taking approvals back after a push.
   const isSystem = getBoolean(attributes, 'system') === true;
-  const actor = isSystem ? { ...gitlabActor(host, user), kind: 'system' as const } : gitlabActor(host, user);
+  const person = gitlabActor(host, user);
+  const actor: ActorRef = isSystem ? { kind: 'system', key: '', display: 'GitLab' } : person;
   const decided =
     action === 'merge_request.approve' ? 'approved' : action === 'merge_request.unapprove' ? 'revoked' : undefined;
 
@@ -47,7 +49,7 @@ export function readMergeRequest(hook: Hook): HookEvent {
   }
   addPlaces(hook, { project, sha: lastCommit });
   addKey(draft, gitlabCommitKey(host, project, mergeSha), 'place', 'object_attributes.merge_commit_sha');
-  addUserKeys(draft, host, user, 'actor', 'user');
+  addUserKeys(draft, host, user, isSystem ? 'initiator' : 'actor', 'user');
   const author = gitlabKey('gitlab:user', host, getNumberId(attributes, 'author_id'));
   addKey(draft, author, 'target', 'object_attributes.author_id');
   const facts = compact<NonNullable<Facts['merge_request']>>({
@@ -68,6 +70,7 @@ export function readMergeRequest(hook: Hook): HookEvent {
     outcome: 'success',
     outcomeCode: word,
     actor,
+    initiator: isSystem && person.key !== '' ? person : undefined,
     resource: compact<NonNullable<HookEvent['resource']>>({
       type: 'merge_request',
       key: gitlabResource(host, 'merge_request', id || undefined),

@@ -117,7 +117,7 @@ function memberOf(hook: Hook): GitlabUser {
     id: getNumberId(doc, 'user_id'),
     username: getString(doc, 'user_username') ?? getString(doc, 'username'),
     name: getString(doc, 'user_name'),
-    email: getString(doc, 'user_email'),
+    email: getString(doc, 'user_email') ?? getString(doc, 'email'),
   };
 }
 

@@ -5,7 +5,7 @@ import { emailKey, gitlabKey } from '../../model/keys.ts';
 import type { ParseInput } from './adapter.ts';
 import { addKey, compact } from './draft.ts';
 import type { Draft } from './draft.ts';
-import { at, fault, getString, note } from './read.ts';
+import { at, fault, getString, isObject, note } from './read.ts';
 import type { Doc, Path } from './read.ts';
 
 /** What GitLab's webhooks and audit events have in common: the host as scope, users, numbers as ids. */
@@ -53,8 +53,16 @@ export interface GitlabUser {
   readonly email?: string | undefined;
 }
 
-/** Reads the user object of a hook. GitLab writes "[REDACTED]" for an e-mail that it does not tell. */
+/**
+ * Reads the user object of a hook: who acts. It may be absent (old system hooks), but not be something else: that is a
+ * fault. GitLab writes "[REDACTED]" for an e-mail that it does not tell.
+ */
 export function readUser(doc: Doc, ...path: Path): GitlabUser {
+  const user = at(doc.json, ...path);
+  const id = at(user, 'id');
+  if (user !== undefined && user !== null && !isObject(user)) fault(doc, 'wrong_type', path);
+  else if (id !== undefined && id !== null && id !== 0 && decimalId(id) === undefined)
+    fault(doc, 'wrong_type', [...path, 'id']);
   return {
     id: getNumberId(doc, ...path, 'id'),
     username: getString(doc, ...path, 'username'),

@@ -1,5 +1,5 @@
 import type { Facts } from '../../model/facts.ts';
-import type { Micros } from '../../model/time.ts';
+import type { Micros, Stamp } from '../../model/time.ts';
 import { compact } from './draft.ts';
 import { addFlow, addParty, getText, getTime, hoopParty, versionOf } from './hoop-parts.ts';
 import type { Decision, Hoop, HoopEvent } from './hoop-parts.ts';
@@ -18,7 +18,8 @@ const DECIDED: ReadonlyMap<string, Decision['decided']> = new Map([
 export interface Review {
   readonly decisions: readonly Decision[];
   readonly findings: readonly Finding[];
-  readonly latest: Micros | undefined;
+  /** When the last of them decided. */
+  readonly latest: Stamp | undefined;
 }
 
 /**
@@ -28,7 +29,7 @@ export interface Review {
 export function readReview(hoop: Hoop, review: Doc): Review {
   const decisions = new Map<string, Decision>();
   let isForced = false;
-  let latest: Micros | undefined;
+  let latest: Stamp | undefined;
   for (const group of partsOf(review, 'review_groups_data')) {
     const decided = DECIDED.get(getText(group, 'status') ?? '');
     if (getBoolean(group, 'forced_review') === true) isForced = true;
@@ -39,8 +40,9 @@ export function readReview(hoop: Hoop, review: Doc): Review {
       email: getText(person, 'email'),
       name: getText(person, 'name'),
     });
-    const when = getTime(group, 'review_date')?.at;
-    if (when !== undefined) latest = Math.max(latest ?? 0, when);
+    const stamp = getTime(group, 'review_date');
+    const when = stamp?.at;
+    latest = laterOf(latest, stamp);
     const id = `${decided} ${by.key || by.display}`;
     const held = decisions.get(id);
     const name = getText(group, 'group');
@@ -76,7 +78,7 @@ export function readReviewRow(hoop: Hoop): HoopEvent {
     nativeId: `rest.review:${id}:${version}`,
     dedupeKey: `rest.review:${id}:${version}`,
     type: 'rest.review',
-    occurred: review.latest === undefined ? created : { at: Math.max(review.latest, created.at), precision: 'ms' },
+    occurred: laterOf(created, review.latest) ?? created,
     action: last
       ? last.decided === 'approved'
         ? 'access.approve'
@@ -111,6 +113,11 @@ function findingsOf(review: Doc, decisions: readonly Decision[], isForced: boole
   }
   if (isForced) findings.push({ kind: 'forced_review', detail: 'An administrator overrode the review.' });
   return findings;
+}
+
+/** The later of two moments, either of which may be unknown. */
+export function laterOf(a: Stamp | undefined, b: Stamp | undefined): Stamp | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : b.at > a.at ? b : a;
 }
 
 function earlier(a: Micros | undefined, b: Micros | undefined): Micros | undefined {

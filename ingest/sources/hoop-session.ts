@@ -14,7 +14,7 @@ import {
   versionOf,
 } from './hoop-parts.ts';
 import type { Decision, Hoop, HoopEvent } from './hoop-parts.ts';
-import { readReview } from './hoop-review.ts';
+import { laterOf, readReview } from './hoop-review.ts';
 import { at, getId, getNumber, isObject, needId, needStamp, partOf } from './read.ts';
 import type { Doc } from './read.ts';
 
@@ -42,7 +42,10 @@ export function readSessionOpen(hoop: Hoop): HoopEvent {
     actor,
     credential: { kind: 'hoop_session', key: `hoop:session:${hoop.host}/${id}` },
     resource: connectionResource(hoop, connection),
-    facts: status === undefined ? {} : { request: requestOf(connection) },
+    facts: compact<Facts>({
+      request: status === undefined ? undefined : requestOf(connection),
+      findings: arrivalFinding(hoop),
+    }),
     content: [
       id,
       actor.key,
@@ -71,7 +74,7 @@ export function readSessionClose(hoop: Hoop): HoopEvent {
     outcomeCode: code === undefined ? undefined : String(code),
     actor: { kind: 'unknown', key: '' },
     resource: { type: 'session', key: `hoop://${hoop.host}/session/${id}` },
-    facts: {},
+    facts: compact<Facts>({ findings: arrivalFinding(hoop) }),
     content: [id, code],
   });
 }
@@ -150,12 +153,11 @@ export function readSessionRow(hoop: Hoop): HoopEvent {
   const isWaiting = end === undefined && code === undefined && reviewDoc.json !== undefined;
   const version = versionOf(doc.json);
   const findings = [...review.findings, ...sessionFindings(reviewDoc, review.decisions, actor, start.at)];
-  const latest = Math.max(start.at, end?.at ?? 0, review.latest ?? 0);
   return compact<HoopEvent>({
     nativeId: `rest.session:${id}:${version}`,
     dedupeKey: `rest.session:${id}:${version}`,
     type: 'rest.session',
-    occurred: latest === start.at ? start : { at: latest, precision: 'ms' },
+    occurred: laterOf(laterOf(start, end), review.latest) ?? start,
     action: isWaiting ? 'access.request' : 'exec.session.start',
     outcome: isWaiting ? 'pending' : exitOutcome(code),
     outcomeCode: getText(doc, 'status'),
@@ -189,6 +191,12 @@ function sessionFindings(
     findings.push({ kind: 'opened_after_window', detail: 'The session began after the end of the approved time.' });
   }
   return findings;
+}
+
+// Where not even the message is stamped, the reader of a timeline must know that its place is that of its arrival.
+function arrivalFinding(hoop: Hoop): readonly Finding[] | undefined {
+  if (hoop.input.headers['svix-timestamp'] !== undefined) return undefined;
+  return [{ kind: 'time_of_arrival', detail: 'The source states no time: when it arrived stands in its place.' }];
 }
 
 function requestOf(connection: string | undefined): NonNullable<Facts['request']> {

@@ -133,9 +133,10 @@ function resourceOf(log: Log): AuditEvent['resource'] {
   const request = requestKeys(log)[0];
   const groups = targetsOf(log, 'usergroup');
   const target = groups[0] ?? log.targets[0];
-  if (!target) return undefined;
+  const id = target && getId(target, 'id');
+  if (!target || (!request && id === undefined)) return undefined;
   const type = (getString(target, 'type') ?? 'object').replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
-  const key = request?.key ?? `okta://${log.host}/${groups[0] ? 'group' : type}/${getId(target, 'id') ?? ''}`;
+  const key = request?.key ?? `okta://${log.host}/${groups[0] ? 'group' : type}/${id ?? ''}`;
   return compact<NonNullable<AuditEvent['resource']>>({ type, key, display: getString(target, 'displayName') });
 }
 

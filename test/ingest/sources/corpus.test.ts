@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { adapterFor } from '../../../ingest/sources/registry.ts';
+import { ACTIONS } from '../../../model/action.ts';
+import { parseKey } from '../../../model/key.ts';
+import type { Source } from '../../../model/source.ts';
+import { SHARED, inputOf, readLines } from '../../support/adapter-input.ts';
+
+/**
+ * Logs that nobody of the project wrote (../shared/corpus). Lines of altered files may be refused, for a reason that
+ * names the field; all others must be understood, but for what is said here.
+ */
+const FILES: readonly {
+  readonly source: Source;
+  readonly file: string;
+  readonly instance?: string;
+  readonly refused?: readonly string[];
+}[] = [
+  { source: 'okta.log', file: 'okta/ocsf-examples.ndjson' },
+  { source: 'okta.log', file: 'okta/panther-parser-samples.ndjson' },
+  { source: 'okta.log', file: 'okta/sekoia-system-log.ndjson' },
+  { source: 'okta.log', file: 'okta/tenzir-system-log.ndjson' },
+  { source: 'okta.log', file: 'okta/transcribed-cribl-okta-rest-io.ndjson' },
+  { source: 'okta.log', file: 'scenario-okta-add-administrator/okta.ndjson' },
+  // These stamps have no zone, and some lines no id: altered when they were turned into rule tests.
+  {
+    source: 'okta.log',
+    file: 'okta/panther-rule-tests-altered.ndjson',
+    refused: ['bad_timestamp published', 'missing_required_fields published', 'missing_required_fields uuid'],
+  },
+  // The examples of a client library: no time.
+  {
+    source: 'gitlab.audit-rest',
+    file: 'gitlab-audit/go-gitlab-rest-api.ndjson',
+    refused: ['missing_required_fields created_at'],
+  },
+  { source: 'gitlab.audit-rest', file: 'gitlab-audit/transcribed-docs-rest-api.ndjson' },
+  { source: 'gitlab.audit-stream', file: 'gitlab-audit/transcribed-docs-streaming.ndjson' },
+  { source: 'gitlab.audit-stream', file: 'gitlab-audit/transcribed-elastic-audit-json-log.ndjson' },
+  { source: 'gitlab.webhook', file: 'gitlab-webhook/go-gitlab-testdata.ndjson' },
+  { source: 'gitlab.webhook', file: 'gitlab-system-hook/go-gitlab-testdata.ndjson' },
+  { source: 'hoop.event', file: 'hoop/event-routing-samples.ndjson' },
+  { source: 'hoop.event', file: 'hoop/openapi-skeletons.ndjson' },
+  { source: 'hoop.event', file: 'hoop/webhook-session-open.ndjson' },
+  { source: 'hoop.event', file: 'hoop/hoop-e939597/sessions.ndjson.gz' },
+  { source: 'hoop.event', file: 'hoop/hoop-e939597/sessions_detail.ndjson.gz' },
+  { source: 'hoop.event', file: 'hoop/hoop-e939597/reviews.ndjson.gz' },
+  { source: 'hoop.event', file: 'hoop/hoop-e939597/audit.ndjson.gz' },
+];
+
+describe('corpus', () => {
+  test.skipIf(!existsSync(join(SHARED, 'corpus'))).each(FILES)(
+    '$file (skipped: no ../shared/corpus)',
+    ({ source, file, refused = [] }) => {
+      const lines = readLines(join(SHARED, 'corpus', file)) ?? [];
+      expect(lines.length).toBeGreaterThan(0);
+      const reasons = new Set<string>();
+      for (const json of lines) {
+        const parsed = adapterFor(source)?.parse(inputOf(json, { instance: hostOf(json) }));
+        if (!parsed?.ok) {
+          reasons.add(`${parsed?.reason} ${parsed?.detail}`);
+          continue;
+        }
+        for (const event of parsed.events) {
+          expect(event.type).not.toBe('');
+          expect(Object.hasOwn(ACTIONS, event.action)).toBe(true);
+          expect(event.nativeId).not.toBe('');
+          expect(event.unread).toEqual([]);
+          for (const key of event.keys) expect(parseKey(key.key)?.type).toBe(key.type);
+          expect(event.keys.map((key) => key.key).filter((key) => /[/:](?:unknown|null|none|0)$/i.test(key))).toEqual(
+            [],
+          );
+        }
+      }
+      expect([...reasons].toSorted()).toEqual(refused);
+    },
+  );
+});
+
+// The samples of client libraries name different hosts; where none is named, any will do.
+function hostOf(json: unknown): string {
+  const url = (json as { project?: { web_url?: unknown } }).project?.web_url;
+  return typeof url === 'string' ? url : 'source.example';
+}

@@ -131,6 +131,8 @@ export interface Facts {
      * response. It is a touch only where no later entry names the same request (`k8s:request`, `vault:request`).
      */
     readonly phase?: 'started' | 'request';
+    /** Seconds for which the credential was made, where the target's own record says so; 0 is without an end. */
+    readonly credential_ttl_s?: number;
   };
   /** What the caller says of itself, to be corroborated (sources.md 2.4.1, E16 and E17). */
   readonly claimed?: {

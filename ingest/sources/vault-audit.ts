@@ -10,6 +10,7 @@ import type { Draft } from './draft.ts';
 import {
   at,
   fault,
+  getNumber,
   getString,
   isObject,
   needId,
@@ -96,6 +97,7 @@ function factsOf(entry: Doc, read: VaultEntry, links: VaultLinks): Facts {
     login: read.kind === 'login' || undefined,
     principal: getString(entry, 'auth', 'display_name'),
     phase: read.phase === 'request' ? 'request' : undefined,
+    credential_ttl_s: links.used && getNumber(entry, 'auth', 'token_ttl'),
   });
   const forged = read.kind === 'create' && read.outcome === 'success' ? forgedMetadata(entry) : [];
   return compact<Facts>({

@@ -21,7 +21,7 @@ export function classOfCredential(
   const births = credentials.sameAs(key).flatMap((name) => credentials.birthsOf(name));
   const last = births.at(-1);
   if (last) return expiryOf(last) === undefined ? 'standing' : 'short_lived';
-  const kind = event.credential?.kind ?? '';
-  if (/\b(?:root|periodic|pat|deploy_token|static)\b/.test(kind)) return 'standing';
+  const ttl = event.facts.call?.credential_ttl_s;
+  if (ttl !== undefined) return ttl > 0 ? 'short_lived' : 'standing';
   return 'unknown';
 }

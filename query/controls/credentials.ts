@@ -1,10 +1,10 @@
 import type { Clocked, Micros } from '../../model/time.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
-import { environmentOf, isProduction } from '../chains/environments.ts';
+import { environmentOf } from '../chains/environments.ts';
 import type { Graph } from '../chains/graph.ts';
 import { judgeEdges } from '../chains/judge-edges.ts';
 import type { Judge } from '../chains/judge-edges.ts';
-import { isJobKey, levelOf } from '../chains/levels.ts';
+import { anchorsOf, isJobKey, levelOf } from '../chains/levels.ts';
 import { compareRefs } from '../chains/order.ts';
 import { clockAt, clockOf } from '../chains/rules.ts';
 import type { Rules } from '../chains/rules.ts';
@@ -38,9 +38,10 @@ export interface Credentials {
   lineageOf(key: string): readonly string[];
   /** Keys that are the same credential under another name (a cluster's id of a token), itself first. */
   sameAs(key: string): readonly string[];
-  lifeOf(key: string, at: Micros): CredentialLife;
-  /** Environments for which the credential or its forebears were made; empty if nothing says so. */
-  originsOf(key: string): readonly { readonly key: string; readonly environment: string }[];
+  /** What is recorded of the credential that an event used. */
+  lifeOf(key: string, use: StoredEvent): CredentialLife;
+  /** Environments for which the credential that an event used, or its forebears, were made; empty if nothing says so. */
+  originsOf(key: string, use: StoredEvent): readonly { readonly key: string; readonly environment: string }[];
 }
 
 /** Indexes the credentials of a graph once; everything after is a look-up. Refused attempts give birth to nothing. */
@@ -67,27 +68,40 @@ export function createCredentials(graph: Graph, rules: Rules): Credentials {
     birthsOf,
     lineageOf,
     sameAs,
-    lifeOf(key, at) {
+    lifeOf(key, use) {
       const names = sameAs(key);
+      const births = names.flatMap(birthsOf);
       return lifeAt(
-        names.flatMap(birthsOf),
+        judge.isContested(key) ? births.filter((birth) => haveCommonJob(birth, use)) : births,
         names.flatMap((name) => ends.get(name) ?? []),
-        at,
+        use.occurredAt,
         rules,
       );
     },
-    originsOf(key) {
+    originsOf(key, use) {
+      // Two jobs claim it: the job that the call itself names says whose it is (sources.md 1.9.1).
+      if (judge.isContested(key))
+        return anchorsOf(use, judge.isContested)
+          .filter(isJobKey)
+          .flatMap((job) => originOfJob(graph, job, rules));
       const lineage = lineageOf(key);
       const stated = lineage.flatMap((forebear) => originOfBirth(forebear, birthsOf(forebear), rules));
-      return stated.length > 0 ? stated : lineage.flatMap((forebear) => originOfJob(graph, judge, forebear, rules));
+      if (stated.length > 0) return stated;
+      const jobs = lineage.flatMap((forebear) =>
+        judge
+          .up(forebear)
+          .map((edge) => edge.parent)
+          .filter(isJobKey),
+      );
+      return [...new Set(jobs)].flatMap((job) => originOfJob(graph, job, rules));
     },
   };
 }
 
-/** Whether a credential was made for production: false as soon as it or a forebear was made for anything else. */
-export function isProductionCredential(credentials: Credentials, key: string, rules: Rules): boolean | undefined {
-  const origins = credentials.originsOf(key);
-  return origins.length === 0 ? undefined : origins.every((origin) => isProduction(origin.environment, rules));
+/** Whether two events name the same job: how the tokens that share one id are told apart. */
+function haveCommonJob(one: StoredEvent, other: StoredEvent): boolean {
+  const jobs = new Set(one.keys.filter((key) => isJobKey(key.key)).map((key) => key.key));
+  return other.keys.some((key) => jobs.has(key.key));
 }
 
 function lifeAt(
@@ -156,21 +170,13 @@ function originOfBirth(
 }
 
 /** Where nothing says what a credential is for: the environment of the job that it was given to, as GitLab states it. */
-function originOfJob(
-  graph: Graph,
-  judge: Judge,
-  key: string,
-  rules: Rules,
-): readonly { key: string; environment: string }[] {
-  const jobs = judge.up(key).filter((edge) => isJobKey(edge.parent));
-  return jobs.flatMap(({ parent: job }) =>
-    graph.namesOf(job).flatMap((name) => {
-      const event = graph.events.get(name.ref);
-      if (!event?.family.startsWith('gitlab.') || name.role === 'mentions') return [];
-      const environment = event.facts.job || event.facts.deployment ? environmentOf(event, rules) : undefined;
-      return environment === undefined ? [] : [{ key: job, environment }];
-    }),
-  );
+function originOfJob(graph: Graph, job: string, rules: Rules): readonly { key: string; environment: string }[] {
+  return graph.namesOf(job).flatMap((name) => {
+    const event = graph.events.get(name.ref);
+    if (!event?.family.startsWith('gitlab.') || name.role === 'mentions') return [];
+    const environment = event.facts.job || event.facts.deployment ? environmentOf(event, rules) : undefined;
+    return environment === undefined ? [] : [{ key: job, environment }];
+  });
 }
 
 function push(map: Map<string, StoredEvent[]>, key: string, event: StoredEvent): void {

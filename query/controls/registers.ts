@@ -33,9 +33,11 @@ export function exceptionFor(test: TestId, event: StoredEvent, policy: Policy): 
   return registered(test, event, policy).find((entry) => isInForce(entry, event.occurredAt));
 }
 
-/** An entry that named this principal but was not in force: it explains an exception, it does not excuse it. */
-export function lapsedExceptionFor(test: TestId, event: StoredEvent, policy: Policy): RegisteredException | undefined {
-  return registered(test, event, policy).find((entry) => !isInForce(entry, event.occurredAt));
+/** When the last exception of this principal ended, if one did before: it explains an exception, it does not excuse it. */
+export function endedExceptionFor(test: TestId, event: StoredEvent, policy: Policy): Micros | undefined {
+  const ends = registered(test, event, policy).flatMap((entry) => entry.to ?? []);
+  const past = ends.filter((end) => end <= event.occurredAt);
+  return past.length === 0 ? undefined : Math.max(...past);
 }
 
 /** The principal as the target recorded it; undefined where it recorded none (a refused login). */

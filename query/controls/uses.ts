@@ -41,8 +41,9 @@ export function findUses(graph: Graph, rules: Rules, from: Micros, to: Micros): 
     const event = decisive(entries, rules);
     if (event.occurredAt < from || event.occurredAt >= to) continue;
     const use = describe(graph, event, entries, rules);
+    if (isNoResource(event)) continue;
     if (event.action === 'session.assume' && use.credential !== undefined) exchanges.push(use);
-    else if (event.stage === 'touch' && event.facts.call?.login !== true && !isNoResource(event)) uses.push(use);
+    else if (event.stage === 'touch' && event.facts.call?.login !== true) uses.push(use);
   }
   return { inPeriod: uses.toSorted(byTime), exchanges: exchanges.toSorted(byTime) };
 }

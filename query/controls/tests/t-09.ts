@@ -60,7 +60,7 @@ export const T09: ControlTest<KnownUse> = {
 function selectKnownUses({ uses, credentials, flows }: ControlContext): readonly Candidate<KnownUse>[] {
   return uses.inPeriod.flatMap((use) => {
     if (use.credential === undefined) return [];
-    const life = credentials.lifeOf(use.credential, use.event.occurredAt);
+    const life = credentials.lifeOf(use.credential, use.event);
     if (
       life.birth === undefined &&
       life.expiry === undefined &&

@@ -2,10 +2,10 @@ import { formatMicros } from '../../../model/time.ts';
 import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { classOfCredential } from '../credential-class.ts';
-import { exceptionFor, lapsedExceptionFor, principalOf } from '../registers.ts';
+import { exceptionFor, endedExceptionFor, principalOf } from '../registers.ts';
 import type { Use } from '../uses.ts';
 
-const TARGETS = ['aws.cloudtrail', 'k8s.audit', 'vault.audit'] as const;
+const TARGETS = ['aws.cloudtrail', 'k8s.audit', 'vault.audit', 'ce'] as const;
 
 /** T-12: production is touched with short-lived credentials only. */
 export const T12: ControlTest<Use> = {
@@ -18,11 +18,13 @@ export const T12: ControlTest<Use> = {
   nature: 'preventive',
   frequency: 'per_event',
   population: {
-    definition: 'All successful uses of production resources in the period, from the logs of the targets themselves.',
+    definition:
+      'All successful uses in the period of production resources, and of resources that the policy does not classify, as the targets themselves recorded or reported them.',
     source: 'independent',
     select: ({ uses }) =>
       uses.inPeriod
-        .filter((use) => use.production && use.succeeded && TARGETS.some((family) => family === use.event.family))
+        .filter((use) => use.succeeded && (use.production || use.environment === undefined))
+        .filter((use) => TARGETS.some((family) => family === use.event.family))
         .map((use) => ({
           canonical: use.id,
           item: use.event.event,
@@ -32,8 +34,10 @@ export const T12: ControlTest<Use> = {
           subject: use,
         })),
   },
-  stratumOf: ({ subject }) =>
-    subject.automation === undefined ? subject.event.family : `${subject.event.family}: registered automation`,
+  stratumOf: ({ subject }) => {
+    const what = subject.production ? 'production' : 'unclassified';
+    return `${subject.event.family}: ${what}${subject.automation === undefined ? '' : ', registered automation'}`;
+  },
   exclusions: [
     {
       code: 'accepted_risk',
@@ -65,16 +69,22 @@ function acceptedRisk({ subject }: Candidate<Use>, { policy }: ControlContext): 
 }
 
 function isShortLived(
-  { subject: { event, credential } }: Candidate<Use>,
+  { subject: { event, credential, production } }: Candidate<Use>,
   { policy, credentials }: ControlContext,
 ): Answer {
   const kind = classOfCredential(event, credential, credentials);
   if (kind === 'short_lived') return HOLDS;
   const who = principalOf(event) ?? 'an unnamed principal';
+  if (!production) {
+    const what = event.resource?.display ?? event.resource?.key ?? 'the resource';
+    return undecided(
+      'unclassified_resource',
+      `The policy does not say what ${what} is, which ${who} used with a credential that is not known to be short-lived`,
+    );
+  }
   if (kind === 'standing') {
-    const lapsed = lapsedExceptionFor('T-12', event, policy);
-    const ended = lapsed?.to !== undefined && lapsed.to !== null && lapsed.to <= event.occurredAt;
-    const note = ended ? `; its exception ended ${formatMicros(lapsed.to as number)}` : '';
+    const ended = endedExceptionFor('T-12', event, policy);
+    const note = ended === undefined ? '' : `; its exception ended ${formatMicros(ended)}`;
     return fails('static_key', `${who} used the standing credential ${credential ?? ''}${note}`);
   }
   return kind === 'unnamed'

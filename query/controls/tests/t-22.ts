@@ -46,7 +46,7 @@ function selectForeignUses({ uses, credentials, rules }: ControlContext): readon
   return [...uses.inPeriod, ...uses.exchanges].flatMap((use) => {
     if (use.credential === undefined) return [];
     const origin = credentials
-      .originsOf(use.credential)
+      .originsOf(use.credential, use.event)
       .find((candidate) => !isProduction(candidate.environment, rules));
     if (!origin) return [];
     return [
@@ -71,17 +71,17 @@ function staysOutside({ subject: { use, origin } }: Candidate<Crossing>, { crede
   const named =
     typeOfKey(origin.key) === 'gitlab:job'
       ? `given to ${origin.key}, a ${origin.environment} job`
-      : `${origin.key}, made for ${origin.environment}`;
+      : `derived from ${origin.key}, which was made for ${origin.environment}`;
   if (use.production)
     return fails(
       'nonprod_on_prod',
-      `${use.event.resource?.key ?? 'A production resource'} accepted a credential from ${named}`,
+      `${use.event.resource?.key ?? 'A production resource'} accepted a credential ${named}`,
       evidence,
     );
   if (use.environment === undefined)
     return undecided(
       'unclassified_resource',
-      `The policy does not say what ${use.event.resource?.key ?? 'the resource'} is; the credential is from ${named}`,
+      `The policy does not say what ${use.event.resource?.key ?? 'the resource'} is; the credential was ${named}`,
       evidence,
     );
   return HOLDS;

@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 
 /**
  * The leaf of a record (reliability.md 2.2): a salted commitment to the raw bytes, an entry of one place in the log
@@ -21,8 +22,8 @@ export interface LeafPlace {
 export interface LeafContent {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
-  /** Already in the order in which they are hashed (see `sortHeaders`). */
-  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** What `frameHeaders` gives; many records share one. */
+  readonly headers: Uint8Array;
 }
 
 export interface Leaf {
@@ -43,7 +44,7 @@ export function originOf(place: Omit<LeafPlace, 'offset' | 'sourceEpoch'>): stri
 }
 
 /** The first 16 bytes of HMAC-SHA-256(key, "audit-salt/v1" cluster topic u32 partition u64 offset), numbers big-endian. */
-export function saltOf(key: Uint8Array, place: LeafPlace): Buffer {
+export function saltOf(key: Uint8Array | KeyObject, place: LeafPlace): Buffer {
   const numbers = Buffer.allocUnsafe(12);
   numbers.writeUInt32BE(place.partition, 0);
   numbers.writeUInt32BE(Math.floor(place.offset / 2 ** 32), 4);
@@ -57,7 +58,7 @@ export function commitOf(salt: Uint8Array, content: LeafContent): Buffer {
   return createHash('sha256')
     .update(frameOf(salt, content.key, content.value.length))
     .update(content.value)
-    .update(frameHeaders(content.headers))
+    .update(content.headers)
     .digest();
 }
 
@@ -73,7 +74,7 @@ export function hashLeaf(entry: string): Buffer {
 
 /** Everything of one leaf, from the place, the time of the log (Unix milliseconds) and the raw bytes. */
 export function leafOf(
-  key: Uint8Array,
+  key: Uint8Array | KeyObject,
   place: LeafPlace,
   type: LeafType,
   timestampMs: number,
@@ -86,9 +87,9 @@ export function leafOf(
 }
 
 /** A range of offsets that the log does not hold. Its leaf stands at the first of them and has no time. */
-export function gapLeafOf(key: Uint8Array, place: LeafPlace, lastOffset: number, reason: string): Leaf {
+export function gapLeafOf(key: Uint8Array | KeyObject, place: LeafPlace, lastOffset: number, reason: string): Leaf {
   const value = Buffer.from(`${place.offset}\n${lastOffset}\n${reason}\n`, 'utf8');
-  return leafOf(key, place, 'gap', 0, { key: Buffer.alloc(0), value, headers: [] });
+  return leafOf(key, place, 'gap', 0, { key: Buffer.alloc(0), value, headers: frameHeaders([]) });
 }
 
 function frameOf(salt: Uint8Array, key: Uint8Array, valueLength: number): Buffer {
@@ -100,8 +101,8 @@ function frameOf(salt: Uint8Array, key: Uint8Array, valueLength: number): Buffer
   return frame;
 }
 
-/** u32 count, then each name and value after its length: the last part of what a commitment covers. */
-export function frameHeaders(headers: LeafContent['headers']): Buffer {
+/** Headers as a commitment covers them: u32 count, then each name and value after its length; in the order of `sortHeaders`. */
+export function frameHeaders(headers: readonly (readonly [name: string, value: string])[]): Buffer {
   const parts: Buffer[] = [u32(headers.length)];
   for (const [name, value] of headers) {
     const nameBytes = Buffer.from(name, 'utf8');

@@ -26,6 +26,7 @@ export const REASONS = {
   unknown_type: { where: 'record', remedy: 'This kind of event is unknown for a source with a closed list of kinds.' },
   instance_mismatch: { where: 'record', remedy: 'The body names another host than the credential is for.' },
   too_many_events: { where: 'record', remedy: 'One record holds more events than can be referred to; send smaller batches.' },
+  adapter_failed: { where: 'record', remedy: 'Custody failed on this record; it is kept. Report the fault and rebuild with the version that mends it.' },
   engine_rejected: { where: 'record', remedy: 'The store could not take the derived columns; the record itself is kept.' },
 } as const;
 

@@ -1,7 +1,17 @@
 import { createHash, createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { commitOf, entryOf, gapLeafOf, hashLeaf, leafOf, originOf, saltOf, sortHeaders } from '../../ledger/leaf.ts';
+import {
+  commitOf,
+  entryOf,
+  gapLeafOf,
+  hashLeaf,
+  leafOf,
+  originOf,
+  saltOf,
+  frameHeaders,
+  sortHeaders,
+} from '../../ledger/leaf.ts';
 import { vectorsOf } from '../support/leaf-vectors.ts';
 
 const key = Buffer.alloc(32, 7);
@@ -17,7 +27,7 @@ test('the parts are those of the written format, computed here a second time', (
   const content = {
     key: Buffer.from('k'),
     value: Buffer.from([0xff, 0x00, 0x0a]),
-    headers: sortHeaders({ b: 'ü', a: '' }),
+    headers: frameHeaders(sortHeaders({ b: 'ü', a: '' })),
   };
   const bytes = Buffer.concat([
     salt,
@@ -52,30 +62,30 @@ describe('the commitment', () => {
   test('differs for every way to split the same bytes into fields', () => {
     const random = generator(42);
     const seen = new Map<string, string>();
-    for (let round = 0; round < 30_000; round += 1) {
+    for (let round = 0; round < 8_000; round += 1) {
       const bytes = Buffer.from(Array.from({ length: random(7) }, () => random(3)));
       const cuts = Array.from({ length: 1 + 2 * random(3) }, () => random(bytes.length + 1)).toSorted((a, b) => a - b);
       const pieces = [0, ...cuts].map((cut, index) => bytes.subarray(cut, cuts[index] ?? bytes.length));
       const headers: [string, string][] = [];
       for (let i = 2; i + 1 < pieces.length; i += 2) headers.push([String(pieces[i]), String(pieces[i + 1])]);
-      const fields = { key: pieces[0] ?? bytes, value: pieces[1] ?? bytes, headers };
+      const fields = { key: pieces[0] ?? bytes, value: pieces[1] ?? bytes, headers: frameHeaders(headers) };
       const split = JSON.stringify([fields.key.toString('hex'), fields.value.toString('hex'), headers]);
       const commit = commitOf(salt, fields).toString('hex');
       expect(seen.get(commit) ?? split).toBe(split);
       seen.set(commit, split);
     }
     expect(new Set(seen.values()).size).toBe(seen.size);
-    expect(seen.size).toBeGreaterThan(5_000);
+    expect(seen.size).toBeGreaterThan(2_000);
   });
 
   test('changes with a header, with a byte, with the salt', () => {
-    const base = { key: Buffer.from('k'), value: Buffer.from('v'), headers: sortHeaders({ a: '1' }) };
+    const base = { key: Buffer.from('k'), value: Buffer.from('v'), headers: frameHeaders(sortHeaders({ a: '1' })) };
     const all = [
       commitOf(salt, base),
       commitOf(Buffer.alloc(16, 2), base),
       commitOf(salt, { ...base, value: Buffer.from('w') }),
-      commitOf(salt, { ...base, headers: sortHeaders({ a: '2' }) }),
-      commitOf(salt, { ...base, headers: [] }),
+      commitOf(salt, { ...base, headers: frameHeaders(sortHeaders({ a: '2' })) }),
+      commitOf(salt, { ...base, headers: frameHeaders([]) }),
     ];
     expect(new Set(all.map(String)).size).toBe(all.length);
   });
@@ -86,7 +96,7 @@ describe('the commitment', () => {
 });
 
 test('a leaf depends on its place, its type and its time', () => {
-  const content = { key: Buffer.from('k'), value: Buffer.from('v'), headers: [] };
+  const content = { key: Buffer.from('k'), value: Buffer.from('v'), headers: frameHeaders([]) };
   const leaves = [
     leafOf(key, place, 'record', 1, content),
     leafOf(key, { ...place, offset: place.offset + 1 }, 'record', 1, content),

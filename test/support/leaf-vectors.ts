@@ -1,4 +1,4 @@
-import { gapLeafOf, leafOf, sortHeaders } from '../../ledger/leaf.ts';
+import { gapLeafOf, leafOf, frameHeaders, sortHeaders } from '../../ledger/leaf.ts';
 
 const place = { tenant: 'default', topic: 'aws.cloudtrail', partition: 0, offset: 0, sourceEpoch: 1 };
 const key = Buffer.from('000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f', 'hex');
@@ -37,7 +37,7 @@ export function vectorsOf(): unknown {
     const content = {
       key: Buffer.from(entry.key, 'utf8'),
       value: Buffer.from(entry.value, 'hex'),
-      headers: sortHeaders(entry.headers),
+      headers: frameHeaders(sortHeaders(entry.headers)),
     };
     const made = leafOf(key, entry.place, 'record', entry.timestampMs, content);
     return {

@@ -1,0 +1,125 @@
+import secureJson from 'secure-json-parse';
+import type { AuditEvent } from '../../model/event.ts';
+import { contentHashOf, eventIdOf } from '../../model/event-id.ts';
+import { sourceOf } from '../../model/policy.ts';
+import type { Policy } from '../../model/policy.ts';
+import { LIMITS } from '../../model/position.ts';
+import { REASONS } from '../../model/reason.ts';
+import type { Reason } from '../../model/reason.ts';
+import { isSource } from '../../model/source.ts';
+import type { Source } from '../../model/source.ts';
+import { textsOf } from '../../store/encode.ts';
+import type { EventTexts } from '../../store/encode.ts';
+import { HEADERS } from '../log/event-log.ts';
+import type { ParseInput, SourceAdapter } from '../sources/adapter.ts';
+
+/** Changes when the same record gives another event than before, so that a rebuild is known to be due. */
+export const PARSER_VERSION = '1';
+
+/** How far an event may lie after its arrival before its time is not believed. */
+const FUTURE_US = 600_000_000;
+const MAX_DETAIL_CHARS = 256;
+
+export interface DeriveContext {
+  readonly tenant: string;
+  readonly policy: Pick<Policy, 'sources' | 'pipeline_variables'>;
+  readonly adapterFor: (source: Source) => SourceAdapter | undefined;
+}
+
+/** An event with its identity. `contentHash` is 32 hex digits. */
+export interface IdentifiedEvent {
+  readonly event: AuditEvent;
+  readonly eventId: string;
+  readonly contentHash: string;
+  readonly texts: EventTexts;
+}
+
+export type Derived =
+  | { readonly ok: true; readonly events: readonly IdentifiedEvent[] }
+  | { readonly ok: false; readonly reason: Reason; readonly detail: string };
+
+/** A record with its headers read; `receivedAtMs` is Unix milliseconds. */
+export interface DeriveInput {
+  readonly headers: ReadonlyMap<string, string>;
+  readonly receivedAtMs: number;
+  readonly value: Buffer;
+}
+
+/**
+ * What a record means: its events with their identities, or the reason why it has none. Never throws, and is the same
+ * for the same record and policy at any time: a rebuild rests on it.
+ */
+export function deriveRecord(input: DeriveInput, context: DeriveContext): Derived {
+  const unreadable = input.headers.get(HEADERS.unreadable);
+  if (unreadable !== undefined) return refuseUnreadable(unreadable);
+  const source = input.headers.get(HEADERS.source) ?? '';
+  const adapter = isSource(source) ? context.adapterFor(source) : undefined;
+  if (!adapter) return refuse('unknown_source', 'no adapter for the source that the record names');
+  const json = parseJson(input.value);
+  if (json === undefined) return refuse('unreadable', 'the value is not JSON');
+  try {
+    const parsed = adapter.parse(parseInputOf(input, json.value, adapter, context));
+    if (!parsed.ok) return refuse(parsed.reason, parsed.detail);
+    if (parsed.events.length > LIMITS.eventsPerRecord)
+      return refuse('too_many_events', `${parsed.events.length} events in one record`);
+    const latest = input.receivedAtMs * 1_000 + FUTURE_US;
+    const future = parsed.events.find((event) => event.occurred.at > latest);
+    if (future)
+      return refuse(
+        'future_timestamp',
+        `the event lies ${Math.round((future.occurred.at / 1_000 - input.receivedAtMs) / 1_000)} s after its arrival`,
+      );
+    return { ok: true, events: parsed.events.map((event) => identify(event, context.tenant)) };
+  } catch (error) {
+    return refuse('adapter_failed', `${adapter.source}: ${error instanceof Error ? error.name : typeof error}`);
+  }
+}
+
+function identify(event: AuditEvent, tenant: string): IdentifiedEvent {
+  return { event, eventId: eventIdOf(tenant, event), contentHash: contentHashOf(event), texts: textsOf(event) };
+}
+
+function parseInputOf(
+  input: DeriveInput,
+  json: unknown,
+  adapter: SourceAdapter,
+  { policy }: DeriveContext,
+): ParseInput {
+  const instance = input.headers.get(HEADERS.instance) ?? '';
+  const settings = sourceOf(policy as Policy, adapter.family, instance);
+  const { access_request, change, request_system, request_scope } = policy.pipeline_variables;
+  return {
+    json,
+    instance,
+    receivedAt: input.receivedAtMs * 1_000,
+    headers: Object.fromEntries([...input.headers].filter(([name]) => !name.startsWith('x-custody-'))),
+    ...(settings ? { settings } : {}),
+    variables: {
+      accessRequest: access_request,
+      change,
+      requestSystem: request_system,
+      ...(request_scope === undefined ? {} : { requestScope: request_scope }),
+    },
+  };
+}
+
+// Names such as `__proto__` are left out of what adapters see; the bytes of the record keep them.
+function parseJson(value: Buffer): { readonly value: unknown } | undefined {
+  try {
+    return {
+      value: secureJson.parse(value.toString('utf8'), null, { protoAction: 'remove', constructorAction: 'remove' }),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The intake wrote why it withheld the value: "reason: detail". */
+function refuseUnreadable(header: string): Derived {
+  const [word = '', detail = ''] = header.split(/:\s*(.*)/s, 2);
+  return Object.hasOwn(REASONS, word) ? refuse(word as Reason, detail) : refuse('unreadable', header);
+}
+
+function refuse(reason: Reason, detail: string): Derived {
+  return { ok: false, reason, detail: detail.slice(0, MAX_DETAIL_CHARS) };
+}

@@ -1,0 +1,63 @@
+/** A record on its way to the thread that transforms it. */
+export interface PackedRecord {
+  readonly offset: number;
+  readonly receivedAtMs: number;
+  readonly ingestedAtUs: number;
+  readonly key: string;
+  /** Headers as a JSON object with sorted names, as they are stored. */
+  readonly headers: string;
+  readonly value: Buffer;
+}
+
+const FRAME = 36;
+const TRAILER = 8;
+
+/**
+ * Records as one block of bytes that a thread can be given without a copy. Cloning ten thousand objects would stop the
+ * main thread for a tenth of a second; this takes some milliseconds.
+ */
+export function packRecords(records: Iterable<PackedRecord>, bytes: number): ArrayBuffer {
+  let buffer = Buffer.allocUnsafeSlow(Math.max(64, bytes));
+  let end = 0;
+  for (const record of records) {
+    const most = FRAME + TRAILER + record.key.length * 3 + record.headers.length * 3 + record.value.length;
+    if (end + most > buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(buffer.length * 2, end + most));
+      buffer.copy(larger, 0, 0, end);
+      buffer = larger;
+    }
+    const key = buffer.write(record.key, end + FRAME, 'utf8');
+    const headers = buffer.write(record.headers, end + FRAME + key, 'utf8');
+    buffer.set(record.value, end + FRAME + key + headers);
+    buffer.writeDoubleLE(record.offset, end);
+    buffer.writeDoubleLE(record.receivedAtMs, end + 8);
+    buffer.writeDoubleLE(record.ingestedAtUs, end + 16);
+    buffer.writeUInt32LE(key, end + 24);
+    buffer.writeUInt32LE(headers, end + 28);
+    buffer.writeUInt32LE(record.value.length, end + 32);
+    end += FRAME + key + headers + record.value.length;
+  }
+  // The true length travels in the last bytes of the block.
+  buffer.writeDoubleLE(end, buffer.length - TRAILER);
+  return buffer.buffer;
+}
+
+/** The records of a block, one after another; values are views into it. */
+export function* unpackRecords(block: ArrayBuffer): Generator<PackedRecord> {
+  const buffer = Buffer.from(block);
+  const end = buffer.readDoubleLE(buffer.length - TRAILER);
+  for (let at = 0; at < end;) {
+    const key = at + FRAME + buffer.readUInt32LE(at + 24);
+    const headers = key + buffer.readUInt32LE(at + 28);
+    const value = headers + buffer.readUInt32LE(at + 32);
+    yield {
+      offset: buffer.readDoubleLE(at),
+      receivedAtMs: buffer.readDoubleLE(at + 8),
+      ingestedAtUs: buffer.readDoubleLE(at + 16),
+      key: buffer.toString('utf8', at + FRAME, key),
+      headers: buffer.toString('utf8', key, headers),
+      value: buffer.subarray(headers, value),
+    };
+    at = value;
+  }
+}

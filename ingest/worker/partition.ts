@@ -1,0 +1,172 @@
+import { sortHeaders, gapLeafOf } from '../../ledger/leaf.ts';
+import { Problem } from '../../model/problem.ts';
+import { ensureGap, readCoveredTo, readDerivedTo, readLastRecord } from '../../store/log-state.ts';
+import type { Consumer, EventLog, LogBatch, LoggedRecord, TopicPartition } from '../log/event-log.ts';
+import type { Ends } from './batch-summary.ts';
+import { packRecords } from './pack.ts';
+import type { PackedRecord } from './pack.ts';
+import { deriveAgain } from './repair.ts';
+import type { RepairDeps } from './repair.ts';
+import { cutBatch } from './segments.ts';
+import type { Segment } from './segments.ts';
+import { storeBatch } from './store-batch.ts';
+import type { TransformJob, TransformResult } from './transform.ts';
+
+export interface PartitionDeps extends RepairDeps {
+  readonly log: Pick<EventLog, 'startOffset' | 'endOffset'>;
+  readonly consumer: () => Promise<Pick<Consumer, 'seek' | 'commit'>>;
+  readonly tenant: string;
+  readonly saltKey: Uint8Array;
+  readonly sourceEpoch: number;
+  /** A stamp that rises with every call, microseconds. */
+  readonly stamp: () => number;
+  /** Runs work again and again while the store is away; ends with the fault when it can never succeed, or at a stop. */
+  readonly retrying: <T>(partition: TopicPartition, work: (attempt: number) => Promise<T>) => Promise<T>;
+  /** Waits until one more batch may be held in memory; the caller calls what it gets when the batch is stored. */
+  readonly slot: () => Promise<() => void>;
+  /** The position has changed. */
+  readonly onMoved: () => void;
+  readonly onStored: (partition: TopicPartition, records: number, events: number, ends: Ends) => void;
+}
+
+/** One partition of the log on its way into the store, strictly in order (reliability.md 1.4). */
+export interface Partition {
+  /** W0: completes what a crash left half done, and gives the offset to read from. */
+  assigned(): Promise<number>;
+  /** Takes a batch. Resolves as soon as the next may come, which is before this one is stored: work overlaps. */
+  batch(batch: LogBatch): Promise<void>;
+  /** Everything below this offset is stored. */
+  storedTo(): number;
+  /** Resolves when all that was taken is stored; rejects with the fault that stopped the partition. */
+  settled(): Promise<void>;
+}
+
+// One batch is stored while the next is transformed and one more waits, so that neither thread nor engine stands idle.
+const BATCHES_AHEAD = 2;
+
+interface Step {
+  readonly job: TransformJob;
+  transformed: Promise<TransformResult>;
+  /** The batch was looked at before an earlier one lost events to the engine. */
+  stale: boolean;
+}
+
+/** A partition that is not assigned yet. */
+export function createPartition(deps: PartitionDeps, place: TopicPartition): Partition {
+  const stored = { ...place, sourceEpoch: deps.sourceEpoch };
+  const waiting: Promise<void>[] = [];
+  const steps = new Set<Step>();
+  let tail: Promise<void> = Promise.resolve();
+  let next = 0;
+  let done = 0;
+
+  async function assigned(): Promise<number> {
+    await deps.retrying(place, async () => {
+      const lastRecord = await readLastRecord(deps.writer, stored);
+      const derivedTo = await readDerivedTo(deps.writer, stored);
+      await deriveAgain(deps, stored, { from: derivedTo + 1, to: lastRecord, fresh: false });
+      const covered = await readCoveredTo(deps.writer, stored);
+      if (covered >= (await deps.log.endOffset(place))) {
+        throw new Problem('internal', 'The log ends before what the store holds: it was replaced or cut off.', {
+          ...place,
+        });
+      }
+      next = covered < 0 ? await deps.log.startOffset(place) : covered + 1;
+    });
+    done = next;
+    deps.onMoved();
+    return next;
+  }
+
+  // `after` runs even where a fault before it keeps the work from being begun.
+  function enqueue(work: () => Promise<void>, after: () => void = () => undefined): void {
+    tail = tail.then(work).finally(after);
+    tail.catch(() => undefined);
+    waiting.push(tail);
+  }
+
+  async function batch(taken: LogBatch): Promise<void> {
+    const { segments, seek } = cutBatch(taken, next, await deps.log.startOffset(place));
+    for (const segment of segments) {
+      if (segment.kind === 'records') await takeRecords(segment.records);
+      else takeGap(segment);
+    }
+    if (seek !== undefined) (await deps.consumer()).seek(place, seek);
+    while (waiting.length > BATCHES_AHEAD) await waiting.shift();
+    // A fault of what is in flight must stop the reader at once, not when its turn to be waited for comes.
+    await Promise.race([tail, Promise.resolve()]);
+  }
+
+  async function takeRecords(records: readonly LoggedRecord[]): Promise<void> {
+    const free = await deps.slot();
+    const id = deps.nextJobId();
+    const job: TransformJob = {
+      ...stored,
+      id,
+      writerEpoch: deps.writerEpoch,
+      tables: 'all',
+      refused: [],
+      prefix: `${deps.scratch.folder}/${id}`,
+    };
+    const step: Step = {
+      job,
+      transformed: deps.transformer.transform(job, packLogged(records, deps.stamp())),
+      stale: false,
+    };
+    step.transformed.catch(() => undefined);
+    steps.add(step);
+    next = (records.at(-1)?.offset ?? next - 1) + 1;
+    const end = next;
+    const forget = (): void => {
+      steps.delete(step);
+      deps.transformer.release(id);
+      free();
+    };
+    enqueue(() => store(step).then(() => finish(end)), forget);
+  }
+
+  async function store(step: Step): Promise<void> {
+    const { result, refused } = await deps.retrying(place, async (attempt) => {
+      if (step.stale) step.transformed = deps.transformer.transform(step.job);
+      step.stale = true;
+      const transformed = await step.transformed;
+      step.stale = false;
+      return storeBatch(deps, step.job, transformed, attempt === 0);
+    });
+    if (refused) for (const later of steps) if (later !== step) later.stale = true;
+    await deps.scratch.remove(Object.values(result.files));
+    deps.onStored(place, result.records, result.events, result.ends);
+  }
+
+  function takeGap(gap: Extract<Segment, { kind: 'gap' }>): void {
+    next = gap.lastOffset + 1;
+    const leafPlace = { ...stored, tenant: deps.tenant, offset: gap.firstOffset };
+    const leaf = gapLeafOf(deps.saltKey, leafPlace, gap.lastOffset, gap.reason).leaf.toString('hex');
+    enqueue(async () => {
+      await deps.retrying(place, () => ensureGap(deps.writer, { ...stored, ...gap, leaf, ingestedAtUs: deps.stamp() }));
+      await finish(gap.lastOffset + 1);
+    });
+  }
+
+  // W8. A commit that fails loses nothing: the position comes from the store.
+  async function finish(end: number): Promise<void> {
+    done = end;
+    deps.onMoved();
+    await (await deps.consumer()).commit(place, end).catch(() => undefined);
+  }
+
+  return { assigned, batch, storedTo: () => done, settled: () => tail };
+}
+
+function packLogged(records: readonly LoggedRecord[], ingestedAtUs: number): ArrayBuffer {
+  const texts = new WeakMap<object, string>();
+  const packed = function* (): Generator<PackedRecord> {
+    for (const { offset, timestampMs, key, headers, value } of records) {
+      const text = texts.get(headers) ?? JSON.stringify(Object.fromEntries(sortHeaders(headers)));
+      texts.set(headers, text);
+      yield { offset, receivedAtMs: timestampMs, ingestedAtUs, key, headers: text, value };
+    }
+  };
+  const bytes = records.reduce((sum, { value, key }) => sum + value.length + key.length + 300, 64);
+  return packRecords(packed(), bytes);
+}

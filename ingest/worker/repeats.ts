@@ -1,0 +1,55 @@
+import type { KnownEvent } from '../../store/stored-records.ts';
+import type { IdentifiedEvent } from './derive.ts';
+import type { KnownIds } from './known-ids.ts';
+
+/** How an event stands to those before it. `firstRef` is the accepted one of its id. */
+export interface Standing {
+  readonly disposition: 'accepted' | 'duplicate' | 'conflict';
+  readonly firstRef: bigint;
+}
+
+/** Accepted events of batches that are not in the store yet, by batch. */
+export interface Repeats {
+  /** Ids for which the store must be asked before `judge` may be called. */
+  toAsk(events: Iterable<IdentifiedEvent>): string[];
+  /**
+   * The standing of the event at `ref`. What stands at the same place or later counts as absent, so that the answer is
+   * the same when a batch is derived a second time; the first that was accepted is the one to agree with.
+   */
+  judge(batch: number, ref: bigint, event: IdentifiedEvent, stored: ReadonlyMap<string, KnownEvent>): Standing;
+  /** Forgets a batch: from now on the store knows its events, or it was given up. */
+  release(batch: number): void;
+}
+
+/** Over the ids that the store holds (`known`, which grows with every accepted event). */
+export function createRepeats(known: KnownIds): Repeats {
+  const inFlight = new Map<number, Map<string, KnownEvent>>();
+
+  function held(id: string, below: bigint): KnownEvent | undefined {
+    let first: KnownEvent | undefined;
+    for (const batch of inFlight.values()) {
+      const found = batch.get(id);
+      if (found && found.ref < below && (!first || found.ref < first.ref)) first = found;
+    }
+    return first;
+  }
+
+  return {
+    toAsk(events) {
+      const ids = new Set<string>();
+      for (const { eventId } of events) if (known.mayHold(eventId)) ids.add(eventId);
+      return [...ids];
+    },
+    judge(batch, ref, event, stored) {
+      const inStore = stored.get(event.eventId);
+      const first = inStore && inStore.ref < ref ? inStore : held(event.eventId, ref);
+      if (first)
+        return { disposition: first.contentHash === event.contentHash ? 'duplicate' : 'conflict', firstRef: first.ref };
+      const entries = inFlight.get(batch) ?? new Map<string, KnownEvent>();
+      inFlight.set(batch, entries.set(event.eventId, { eventId: event.eventId, ref, contentHash: event.contentHash }));
+      known.add(event.eventId);
+      return { disposition: 'accepted', firstRef: ref };
+    },
+    release: (batch) => void inFlight.delete(batch),
+  };
+}

@@ -1,0 +1,53 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { KnownEvent } from '../../store/stored-records.ts';
+import { adapterFor } from '../sources/registry.ts';
+import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
+import { createTransformer } from './transform.ts';
+
+// The thread in which batches are transformed, so that the main thread stays free (performance.md A2). It holds no
+// connection to the store: what it must know of earlier events it asks for.
+
+const port = parentPort;
+if (!port) throw new Error('this file is run as a thread');
+const data = workerData as ThreadData;
+const questions = new Map<number, (events: readonly KnownEvent[]) => void>();
+let lastQuestion = 0;
+const say = (message: FromThread): void => port.postMessage(message);
+
+const transformer = createTransformer({
+  context: { ...data.context, adapterFor },
+  saltKey: data.saltKey,
+  ask(ids) {
+    lastQuestion += 1;
+    const question = lastQuestion;
+    return new Promise((resolve) => {
+      questions.set(question, resolve);
+      say({ kind: 'ask', question, ids });
+    });
+  },
+});
+
+async function transform(message: Extract<ToThread, { kind: 'transform' }>): Promise<void> {
+  try {
+    say({ kind: 'done', id: message.job.id, result: await transformer.transform(message.job, message.block) });
+  } catch (error) {
+    const passing = error instanceof Error && 'syscall' in error;
+    say({
+      kind: 'failed',
+      id: message.job.id,
+      message: error instanceof Error ? error.message : String(error),
+      passing,
+    });
+  }
+}
+
+port.on('message', (message: ToThread) => {
+  if (message.kind === 'transform') void transform(message);
+  else if (message.kind === 'release') transformer.release(message.id);
+  else if (message.kind === 'known') transformer.addKnown(Buffer.from(message.ids));
+  else {
+    questions.get(message.question)?.(message.events);
+    questions.delete(message.question);
+  }
+});
+say({ kind: 'ready' });

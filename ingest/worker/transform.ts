@@ -1,0 +1,231 @@
+import { createSecretKey } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { leafOf } from '../../ledger/leaf.ts';
+import { refOf } from '../../model/position.ts';
+import type { Disposition } from '../../model/reason.ts';
+import type { Family } from '../../model/source.ts';
+import { createBatchLines, encodeEvent, encodeRecord } from '../../store/encode.ts';
+import type { BatchDigests, BatchLines } from '../../store/encode.ts';
+import type { KnownEvent } from '../../store/stored-records.ts';
+import { HEADERS } from '../log/event-log.ts';
+import { PARSER_VERSION, deriveRecord } from './derive.ts';
+import type { DeriveContext, Derived, IdentifiedEvent } from './derive.ts';
+import { createHeaderSets } from './header-sets.ts';
+import type { HeaderSet } from './header-sets.ts';
+import { createSummary } from './batch-summary.ts';
+import type { BatchSummary, RecordEnd } from './batch-summary.ts';
+import { createKnownIds } from './known-ids.ts';
+import { unpackRecords } from './pack.ts';
+import type { PackedRecord } from './pack.ts';
+import { createRepeats } from './repeats.ts';
+import type { Standing } from './repeats.ts';
+
+// Larger slices are slower: what a slice makes lives long enough to be moved by the collector (performance.md B).
+const SLICE = 250;
+
+/** A batch to be transformed. Files are written beside one another, named by the prefix. */
+export interface TransformJob {
+  readonly id: number;
+  readonly topic: Family;
+  readonly partition: number;
+  readonly sourceEpoch: number;
+  readonly writerEpoch: number;
+  /** `all` for what comes from the log; `derived` leaves the records out, which the store has. */
+  readonly tables: 'all' | 'derived';
+  /** Offsets whose derived rows the engine refused: they are kept as records alone. */
+  readonly refused: readonly number[];
+  readonly prefix: string;
+}
+
+export interface TransformResult extends BatchSummary {
+  readonly id: number;
+  readonly digests: BatchDigests;
+  readonly files: { readonly records: string; readonly events: string; readonly keys: string; readonly edges: string };
+}
+
+export interface TransformDeps {
+  readonly context: DeriveContext;
+  readonly saltKey: Uint8Array;
+  /** The accepted events of these ids in the store. */
+  readonly ask: (ids: readonly string[]) => Promise<readonly KnownEvent[]>;
+}
+
+export interface Transformer {
+  /** Adds ids that the store holds, before the first batch. */
+  addKnown(ids: Buffer): void;
+  /**
+   * Batches are transformed one after another, in the order of the calls. A batch is kept until it is released, so that
+   * it can be transformed again without its block.
+   */
+  transform(job: TransformJob, block?: ArrayBuffer): Promise<TransformResult>;
+  /** The batch is in the store, or was given up. */
+  release(id: number): void;
+  close(): Promise<void>;
+}
+
+interface DerivedRecord {
+  readonly record: PackedRecord;
+  readonly headers: HeaderSet;
+  readonly derived: Derived;
+}
+
+/** Everything that is computed about a batch: events, standings, leaves, lines. Runs in a thread of its own. */
+export function createTransformer(deps: TransformDeps): Transformer {
+  const known = createKnownIds();
+  const repeats = createRepeats(known);
+  const saltKey = createSecretKey(deps.saltKey);
+  const headersOf = createHeaderSets();
+  const blocks = new Map<number, ArrayBuffer>();
+  const released: number[] = [];
+  let tail: Promise<unknown> = Promise.resolve();
+
+  async function run(job: TransformJob, block: ArrayBuffer): Promise<TransformResult> {
+    repeats.release(job.id);
+    const lines = createBatchLines(block.byteLength);
+    const summary = createSummary();
+    for (const slice of slicesOf(unpackRecords(block))) {
+      // Between the question to the store and the judgement no batch may be forgotten, or its events would be in neither.
+      for (const id of released.splice(0)) repeats.release(id);
+      const derived = slice.map((record) => deriveOne(record, job));
+      const ids = repeats.toAsk(eventsOf(derived));
+      const stored = new Map((ids.length === 0 ? [] : await deps.ask(ids)).map((event) => [event.eventId, event]));
+      for (const item of derived) summary.add(item.record, encodeOne(lines, job, item, stored));
+    }
+    return { id: job.id, ...summary.result(), digests: digestsOf(lines), files: writeFiles(job, lines) };
+  }
+
+  function deriveOne(record: PackedRecord, job: TransformJob): DerivedRecord {
+    const headers = headersOf(record.headers);
+    const refused = job.refused.includes(record.offset);
+    const derived: Derived = refused
+      ? { ok: false, reason: 'engine_rejected', detail: '' }
+      : deriveRecord({ headers: headers.map, receivedAtMs: record.receivedAtMs, value: record.value }, deps.context);
+    return { record, headers, derived };
+  }
+
+  function encodeOne(
+    lines: BatchLines,
+    job: TransformJob,
+    item: DerivedRecord,
+    stored: ReadonlyMap<string, KnownEvent>,
+  ): RecordEnd {
+    const { record, derived } = item;
+    const firstRef = refOf({ topic: job.topic, partition: job.partition, offset: record.offset });
+    const events = derived.ok ? derived.events : [];
+    const standings = events.map((event, index) => repeats.judge(job.id, firstRef + BigInt(index), event, stored));
+    const end: RecordEnd = derived.ok
+      ? { status: statusOf(standings), reason: '', detail: '', events: events.length }
+      : { status: 'rejected', reason: derived.reason, detail: derived.detail, events: 0 };
+    events.forEach((event, index) => {
+      const standing = standings[index];
+      if (standing) encodeEvent(lines, { ...eventPlace(record, firstRef + BigInt(index)), ...standing, ...event });
+    });
+    if (job.tables === 'all') encodeRecord(lines.records, recordRow(job, item, firstRef, end));
+    return end;
+  }
+
+  function eventPlace(
+    record: PackedRecord,
+    ref: bigint,
+  ): { tenant: string; ref: bigint; receivedAtMs: number; ingestedAtUs: number; parserVersion: string } {
+    return {
+      tenant: deps.context.tenant,
+      ref,
+      receivedAtMs: record.receivedAtMs,
+      ingestedAtUs: record.ingestedAtUs,
+      parserVersion: PARSER_VERSION,
+    };
+  }
+
+  function recordRow(
+    job: TransformJob,
+    { record, headers }: DerivedRecord,
+    ref: bigint,
+    end: RecordEnd,
+  ): Parameters<typeof encodeRecord>[1] {
+    const { tenant } = deps.context;
+    const place = {
+      tenant,
+      topic: job.topic,
+      partition: job.partition,
+      offset: record.offset,
+      sourceEpoch: job.sourceEpoch,
+    };
+    const { salt, leaf } = leafOf(saltKey, place, 'record', record.receivedAtMs, {
+      key: Buffer.from(record.key, 'utf8'),
+      value: record.value,
+      headers: headers.frame,
+    });
+    const header = (name: string): string => headers.map.get(name) ?? '';
+    return {
+      ...place,
+      ...record,
+      ...end,
+      ref,
+      writerEpoch: job.writerEpoch,
+      salt,
+      leaf,
+      source: header(HEADERS.source),
+      instance: header(HEADERS.instance),
+      delivery: header(HEADERS.delivery),
+    };
+  }
+
+  return {
+    addKnown: (ids) => known.addBinary(ids),
+    transform(job, block) {
+      const kept = block ?? blocks.get(job.id);
+      if (!kept) return Promise.reject(new Error(`batch ${job.id} is not held`));
+      blocks.set(job.id, kept);
+      const result = tail.then(() => run(job, kept));
+      tail = result.catch(() => undefined);
+      return result;
+    },
+    release(id) {
+      blocks.delete(id);
+      released.push(id);
+    },
+    close: async () => void (await tail),
+  };
+}
+
+/** A record of several events shows the worst of them: a conflict must be seen, a repeat beside new events need not. */
+function statusOf(standings: readonly Standing[]): Disposition {
+  if (standings.some(({ disposition }) => disposition === 'conflict')) return 'conflict';
+  return standings.length > 0 && standings.every(({ disposition }) => disposition === 'duplicate')
+    ? 'duplicate'
+    : 'accepted';
+}
+
+function* eventsOf(records: readonly DerivedRecord[]): Generator<IdentifiedEvent> {
+  for (const { derived } of records) if (derived.ok) yield* derived.events;
+}
+
+function* slicesOf(records: Iterable<PackedRecord>): Generator<PackedRecord[]> {
+  let slice: PackedRecord[] = [];
+  for (const record of records) {
+    slice.push(record);
+    if (slice.length < SLICE) continue;
+    yield slice;
+    slice = [];
+  }
+  if (slice.length > 0) yield slice;
+}
+
+function digestsOf(lines: BatchLines): BatchDigests {
+  return {
+    records: lines.records.digest.digest(),
+    events: lines.events.digest.digest(),
+    keys: lines.keys.digest.digest(),
+    edges: lines.edges.digest.digest(),
+  };
+}
+
+function writeFiles(job: TransformJob, lines: BatchLines): TransformResult['files'] {
+  const write = (name: keyof BatchLines): string => {
+    const path = `${job.prefix}.${name}.tsv`;
+    writeFileSync(path, lines[name].tsv.bytes(), { mode: 0o600 });
+    return path;
+  };
+  return { records: write('records'), events: write('events'), keys: write('keys'), edges: write('edges') };
+}

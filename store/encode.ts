@@ -1,0 +1,212 @@
+import { ACTIONS } from '../model/action.ts';
+import type { ActorRef } from '../model/actor.ts';
+import type { AuditEvent, Confidence, Edge, EventKey } from '../model/event.ts';
+import type { Key, KeyClass } from '../model/key.ts';
+import type { Disposition } from '../model/reason.ts';
+import type { Precision } from '../model/time.ts';
+import { createDigest } from './digest.ts';
+import type { Digest, DigestBuilder } from './digest.ts';
+import { createTsvBuilder, crcOf, escapeTsv } from './tsv.ts';
+import type { TsvBuilder } from './tsv.ts';
+
+/** A record as it is stored. Times: milliseconds and microseconds since 1970, UTC. */
+export interface RecordRow {
+  readonly tenant: string;
+  readonly topic: string;
+  readonly sourceEpoch: number;
+  readonly partition: number;
+  readonly offset: number;
+  readonly ref: bigint;
+  readonly source: string;
+  readonly instance: string;
+  readonly delivery: string;
+  readonly receivedAtMs: number;
+  readonly ingestedAtUs: number;
+  readonly writerEpoch: number;
+  readonly status: Disposition;
+  readonly reason: string;
+  readonly detail: string;
+  readonly events: number;
+  readonly key: string;
+  readonly headers: string;
+  readonly salt: Buffer;
+  readonly leaf: Buffer;
+  readonly value: Uint8Array;
+}
+
+/** An event with its identity and its place. */
+export interface EventRow {
+  readonly tenant: string;
+  readonly ref: bigint;
+  readonly eventId: string;
+  /** 32 hex digits. */
+  readonly contentHash: string;
+  readonly disposition: Exclude<Disposition, 'rejected'>;
+  readonly firstRef: bigint;
+  readonly receivedAtMs: number;
+  readonly ingestedAtUs: number;
+  readonly parserVersion: string;
+  readonly event: AuditEvent;
+  readonly texts: EventTexts;
+}
+
+/** The parts of an event that are stored as JSON, and its keys and edges without repeats. */
+export interface EventTexts {
+  readonly facts: string;
+  readonly actor: string;
+  readonly parties: string;
+  readonly keysJson: string;
+  readonly unread: string;
+  readonly keys: readonly EventKey[];
+  readonly edges: readonly Edge[];
+}
+
+/** Throws (a RangeError for a time that is none) for an event that cannot be stored, before any of it is written. */
+export function textsOf(event: AuditEvent): EventTexts {
+  const times = [event.occurred.at, event.observed?.at ?? 0];
+  if (!times.every((at) => Number.isSafeInteger(at) && at >= 0))
+    throw new RangeError('a time of an event is no whole number of microseconds since 1970');
+  const keys = uniqueKeys(event.keys);
+  return {
+    facts: JSON.stringify(event.facts),
+    actor: JSON.stringify(event.actor),
+    parties: partiesOf(event),
+    keysJson: JSON.stringify(keys.map((key) => [key.key, key.class, key.role, key.confidence, key.field])),
+    unread: event.unread.length === 0 ? '' : JSON.stringify(event.unread),
+    keys,
+    edges: uniqueEdges(event.edges),
+  };
+}
+
+const STATUS: Record<Disposition, number> = { accepted: 1, duplicate: 2, conflict: 3, rejected: 4 };
+const PRECISION: Record<Precision, number> = { s: 0, ms: 3, us: 6, ns: 9 };
+const CLASS: Record<KeyClass, number> = { chain: 1, session: 2, hub: 3 };
+const CONFIDENCE: Record<Confidence, number> = { exact: 1, asserted: 2, inferred: 3 };
+const DIRECTION = { down: 1, up: 2 } as const;
+
+/** Lines of one table and what a read-back must find. */
+export interface TableLines {
+  readonly tsv: TsvBuilder;
+  readonly digest: DigestBuilder;
+}
+
+/** What one batch becomes, table by table. */
+export interface BatchLines {
+  readonly records: TableLines;
+  readonly events: TableLines;
+  readonly keys: TableLines;
+  readonly edges: TableLines;
+}
+
+export type BatchDigests = { readonly [Table in keyof BatchLines]: Digest };
+
+/** Empty lines for a batch of about so many bytes of values. */
+export function createBatchLines(bytes: number): BatchLines {
+  const table = (size: number): TableLines => ({
+    tsv: createTsvBuilder(Math.ceil(size) + 4_096),
+    digest: createDigest(),
+  });
+  return { records: table(bytes * 1.5), events: table(bytes), keys: table(bytes), edges: table(bytes / 2) };
+}
+
+/** Adds a record. */
+export function encodeRecord(lines: TableLines, row: RecordRow): void {
+  lines.tsv.addWithBytes(
+    `${escapeTsv(row.tenant)}\t${row.topic}\t${row.sourceEpoch}\t${row.partition}\t${row.offset}\t${row.ref}\t${escapeTsv(row.source)}\t${escapeTsv(row.instance)}\t` +
+      `${escapeTsv(row.delivery)}\t${row.receivedAtMs}\t${row.ingestedAtUs}\t${row.writerEpoch}\t${STATUS[row.status]}\t${row.reason}\t${escapeTsv(row.detail)}\t` +
+      `${row.events}\t${escapeTsv(row.key)}\t${escapeTsv(row.headers)}\t${row.salt.toString('hex')}\t${row.leaf.toString('hex')}\t`,
+    row.value,
+  );
+  lines.digest.add(BigInt(row.offset), row.leaf.readUIntLE(0, 6) + crcOf(row.value));
+}
+
+/** Adds an event and, if it counts, its keys and edges. */
+export function encodeEvent(lines: BatchLines, row: EventRow): void {
+  const { event, texts } = row;
+  const occurred = event.occurred.at;
+  const tail = `\t${row.receivedAtMs}\t${row.ingestedAtUs}`;
+  lines.events.tsv.add(
+    `${escapeTsv(row.tenant)}\t${row.ref}\t${row.eventId}\t${row.contentHash}\t${STATUS[row.disposition]}\t${row.firstRef}\t${event.family}\t${event.source}\t` +
+      `${escapeTsv(event.instance)}\t${escapeTsv(event.nativeId)}\t${escapeTsv(event.type)}\t${occurred}\t${PRECISION[event.occurred.precision]}\t` +
+      `${event.observed?.at ?? '\\N'}${tail}\t${whatHappened(event)}\t${whoDidIt(event, texts)}\t${escapeTsv(texts.facts)}\t` +
+      `${escapeTsv(texts.keysJson)}\t` +
+      `${escapeTsv(texts.unread)}\t${row.parserVersion}\n`,
+  );
+  const check =
+    crcOf(`${event.nativeId}\t${event.type}\t${event.action}\t${texts.facts}`) +
+    STATUS[row.disposition] +
+    Number(row.firstRef % 1_048_573n);
+  lines.events.digest.add(row.ref, check);
+  if (row.disposition !== 'accepted') return;
+  encodeKeys(lines.keys, row, occurred, tail);
+  encodeEdges(lines.edges, row, `${occurred}${tail}`);
+}
+
+function whatHappened(event: AuditEvent): string {
+  return (
+    `${escapeTsv(event.sequence ?? '')}\t${event.action}\t${ACTIONS[event.action]}\t${event.outcome}\t${escapeTsv(event.outcomeCode ?? '')}\t` +
+    escapeTsv(event.outcomeReason ?? '')
+  );
+}
+
+function whoDidIt(event: AuditEvent, texts: EventTexts): string {
+  const { actor, credential, resource } = event;
+  return (
+    `${actor.kind}\t${escapeTsv(actor.key)}\t${escapeTsv(texts.actor)}\t${escapeTsv(texts.parties)}\t` +
+    `${escapeTsv(credential?.kind ?? '')}\t${escapeTsv(credential?.key ?? '')}\t${escapeTsv(resource?.type ?? '')}\t${escapeTsv(resource?.key ?? '')}\t` +
+    `${escapeTsv(resource?.display ?? '')}\t${escapeTsv(event.environment ?? '')}\t${escapeTsv(event.sourceIp ?? '')}\t${escapeTsv(event.userAgent ?? '')}`
+  );
+}
+
+function partiesOf(event: AuditEvent): string {
+  if (!event.onBehalfOf && !event.actChain && !event.initiator) return '';
+  const parties: { onBehalfOf?: ActorRef; actChain?: readonly ActorRef[]; initiator?: ActorRef } = {};
+  if (event.onBehalfOf) parties.onBehalfOf = event.onBehalfOf;
+  if (event.actChain) parties.actChain = event.actChain;
+  if (event.initiator) parties.initiator = event.initiator;
+  return JSON.stringify(parties);
+}
+
+function encodeKeys(lines: TableLines, row: EventRow, occurred: number, tail: string): void {
+  const tenant = escapeTsv(row.tenant);
+  let text = '';
+  for (const key of row.texts.keys) {
+    text += `${tenant}\t${escapeTsv(key.key)}\t${occurred}\t${row.ref}\t${CLASS[key.class]}\t${key.role}\t${CONFIDENCE[key.confidence]}\t${escapeTsv(key.field)}${tail}\n`;
+    lines.digest.add(row.ref, crcOf(key.key));
+  }
+  lines.tsv.add(text);
+}
+
+function encodeEdges(lines: TableLines, row: EventRow, tail: string): void {
+  const tenant = escapeTsv(row.tenant);
+  let text = '';
+  const line = (edge: Edge, key: Key, direction: keyof typeof DIRECTION, other: Key): void => {
+    text +=
+      `${tenant}\t${escapeTsv(key.key)}\t${DIRECTION[direction]}\t${escapeTsv(other.key)}\t${CLASS[other.class]}\t${edge.relation}\t${CONFIDENCE[edge.confidence]}\t` +
+      `${escapeTsv(edge.rule)}\t${escapeTsv(edge.principal ?? '')}\t${row.ref}\t${tail}\n`;
+    lines.digest.add(row.ref, crcOf(key.key) + DIRECTION[direction]);
+  };
+  for (const edge of row.texts.edges) {
+    line(edge, edge.parent, 'down', edge.child);
+    line(edge, edge.child, 'up', edge.parent);
+  }
+  lines.tsv.add(text);
+}
+
+// A row is told from others of its event by key and role (tables.ts, identity), so the first of equals stands for all.
+function uniqueKeys(keys: readonly EventKey[]): readonly EventKey[] {
+  const seen = new Set<string>();
+  return keys.filter((key) => {
+    const identity = `${key.role}\t${key.key}`;
+    return !seen.has(identity) && seen.add(identity);
+  });
+}
+
+// An edge of a key to itself says nothing and would be a loop in every walk.
+function uniqueEdges(edges: readonly Edge[]): readonly Edge[] {
+  const seen = new Set<string>();
+  return edges.filter((edge) => {
+    const identity = `${edge.relation}\t${edge.parent.key}\t${edge.child.key}`;
+    return edge.parent.key !== edge.child.key && !seen.has(identity) && seen.add(identity);
+  });
+}

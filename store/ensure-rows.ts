@@ -1,0 +1,87 @@
+import { Problem } from '../model/problem.ts';
+import type { FileInsert, Writer } from './clickhouse.ts';
+import { readDigest, sameDigest } from './digest.ts';
+import type { Digest, RowRange } from './digest.ts';
+import { failureOf } from './engine-error.ts';
+import { insertInto } from './tables.ts';
+import type { TableSpec } from './tables.ts';
+
+/** Rows on their way into a table: a file of lines, where in the table they belong, and what must be found there then. */
+export interface StagedRows {
+  readonly spec: TableSpec;
+  readonly file: string;
+  readonly range: RowRange;
+  readonly expected: Digest;
+}
+
+export interface EnsureOptions {
+  /** The range is known to be empty, so the first look is spared: the position came from the store itself. */
+  readonly fresh: boolean;
+  /**
+   * What stands there may be replaced: true for derived tables, whose rows an older version may have made otherwise.
+   * Records are evidence: they are only ever completed.
+   */
+  readonly replace: boolean;
+}
+
+const ATTEMPTS = 5;
+
+/**
+ * Makes sure that the rows stand in the table once, whatever happened before: nothing, a part, all, or an answer that
+ * was lost (reliability.md 1.4, in-doubt rule). Never a blind retry: each round looks first and adds what is missing.
+ * Gives how many inserts were sent. Problems: `unavailable` after five rounds (retry later), `internal` with
+ * `failure: bad_rows` when the engine refuses the rows, `internal` with `integrity` when other rows stand in the range.
+ */
+export async function ensureRows(writer: Writer, rows: StagedRows, options: EnsureOptions): Promise<number> {
+  let inserts = 0;
+  let known = options.fresh ? 'empty' : await compare(writer, rows, options);
+  let fault: unknown;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    if (known === 'complete') return inserts;
+    try {
+      inserts += 1;
+      await writer.insertFile(known === 'empty' ? wholeFile(rows) : missingRows(rows));
+    } catch (error) {
+      fault = error;
+      if (failureOf(error) === 'bad_rows') throw error;
+      await writer.settle();
+    }
+    known = await compare(writer, rows, options);
+  }
+  if (known === 'complete') return inserts;
+  throw new Problem(
+    'unavailable',
+    'The rows could not be stored completely.',
+    { table: rows.spec.table, attempts: ATTEMPTS },
+    fault,
+  );
+}
+
+type Known = 'empty' | 'partial' | 'complete';
+
+async function compare(writer: Writer, rows: StagedRows, options: EnsureOptions): Promise<Known> {
+  const found = await readDigest(writer, rows.spec, rows.range);
+  if (sameDigest(found, rows.expected)) return 'complete';
+  if (found.rows === 0) return 'empty';
+  if (found.rows < rows.expected.rows) return 'partial';
+  if (!options.replace) {
+    const facts = { integrity: true, table: rows.spec.table, found: found.rows, expected: rows.expected.rows };
+    throw new Problem('internal', 'The store holds other records in this range than the log.', facts);
+  }
+  await deleteRange(writer, rows);
+  return 'empty';
+}
+
+/** Removes what stands in the range of a derived table. Waits until no query can see it any more. */
+async function deleteRange(writer: Writer, { spec, range }: StagedRows): Promise<void> {
+  await writer.run(`ALTER TABLE ${spec.table} DELETE WHERE ${range.where} SETTINGS mutations_sync = 2`, range.params);
+}
+
+function wholeFile({ spec, file }: StagedRows): FileInsert {
+  return { into: insertInto(spec), where: '', structure: spec.structure, file, params: {} };
+}
+
+function missingRows({ spec, file, range }: StagedRows): FileInsert {
+  const where = `WHERE ${spec.identity} NOT IN (SELECT ${spec.identity} FROM ${spec.table} WHERE ${range.where})`;
+  return { into: insertInto(spec), where, structure: spec.structure, file, params: range.params };
+}

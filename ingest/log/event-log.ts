@@ -36,6 +36,8 @@ export interface BatchHandler {
   assigned(partition: TopicPartition): Promise<number>;
   /** One batch at a time a partition; the next comes when the promise resolves. A rejection stops the partition. */
   batch(batch: LogBatch): Promise<void>;
+  /** The partition is read no more, because `assigned` or `batch` rejected or the log could not be read. */
+  failed?(partition: TopicPartition, error: unknown): void;
   /** The partition is no longer ours; what is in flight for it must not be written. */
   revoked?(partition: TopicPartition): Promise<void>;
 }

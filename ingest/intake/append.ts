@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
-import { contentHashOf, eventIdOf } from '../../model/event-id.ts';
-import { sourceOf } from '../../model/policy.ts';
 import { Problem } from '../../model/problem.ts';
 import type { AppendedRange, LogRecord } from '../log/event-log.ts';
 import type { Identity } from '../log/local-index.ts';
+import { deriveRecord } from '../worker/derive.ts';
 import type { IntakeDeps } from './deps.ts';
-import { adapterOf } from './prepare.ts';
 import type { Prepared, RecordGroup } from './prepare.ts';
 
 /** What the log took. `conflicts`: places in the delivery of events whose id is held with other content. */
@@ -36,7 +34,7 @@ async function appendGroup(
   if (prepared.source !== 'issuer.cloudevents' || !deps.index) {
     return { ranges: [await deps.log.append(prepared.family, instance, records)], conflicts: [] };
   }
-  const identified = records.map((record) => ({ ...record, identity: identityOf(deps, record, instance) }));
+  const identified = records.map((record) => ({ ...record, identity: identityOf(deps, record) }));
   const { verdicts, appended } = await deps.index.appendIdentified(prepared.family, instance, identified, 'keep');
   const conflicts = verdicts.flatMap((verdict, index) =>
     verdict === 'conflict' ? [placeOf(prepared, records[index])] : [],
@@ -58,25 +56,15 @@ export function unavailable(cause: unknown): Problem {
  * The identity under which the worker will know the event. A record that the worker will refuse has none; it stands
  * for itself by its bytes, so that it conflicts with nothing.
  */
-function identityOf(deps: IntakeDeps, record: LogRecord, instance: string): Identity {
-  const adapter = adapterOf(deps, 'issuer.cloudevents');
-  const settings = sourceOf(deps.policy, adapter.family, instance);
-  const {
-    access_request: accessRequest,
-    change,
-    request_system: requestSystem,
-    request_scope: requestScope,
-  } = deps.policy.pipeline_variables;
-  const result = adapter.parse({
-    json: JSON.parse(record.value.toString('utf8')) as unknown,
-    instance,
-    receivedAt: record.timestampMs * 1_000,
-    headers: record.headers,
-    ...(settings && { settings }),
-    variables: { accessRequest, change, requestSystem, ...(requestScope !== undefined && { requestScope }) },
-  });
-  const event = result.ok ? result.events[0] : undefined;
-  if (event) return { name: eventIdOf(deps.policy.tenant, event), hash: contentHashOf(event) };
+function identityOf(deps: IntakeDeps, record: LogRecord): Identity {
+  const input = {
+    headers: new Map(Object.entries(record.headers)),
+    receivedAtMs: record.timestampMs,
+    value: record.value,
+  };
+  const derived = deriveRecord(input, { tenant: deps.policy.tenant, policy: deps.policy, adapterFor: deps.adapterFor });
+  const event = derived.ok ? derived.events[0] : undefined;
+  if (event) return { name: event.eventId, hash: event.contentHash };
   const hash = createHash('sha256').update(record.value).digest('hex').slice(0, 32);
   return { name: `record:${hash}`, hash };
 }

@@ -56,18 +56,10 @@ export async function* readElements(
   for await (const chunk of counted()) {
     for (const element of cutter.push(chunk)) yield { elements: scan(element, []), bytesRead };
   }
-  const { last, isCutOff } = cutter.end();
-  if (isCutOff)
-    yield {
-      elements: [
-        withhold(last ?? NOTHING, {
-          reason: 'invalid_json',
-          detail: 'the file ends within a value',
-          position: bytesRead,
-        }),
-      ],
-      bytesRead,
-    };
+  const { last, isCutOff, isTooLong } = cutter.end();
+  const cutOff = { reason: 'invalid_json', detail: 'the file ends within a value', position: bytesRead } as const;
+  if (isTooLong) yield { elements: scan(undefined, []), bytesRead };
+  else if (isCutOff) yield { elements: [withhold(last ?? NOTHING, cutOff)], bytesRead };
   else if (last) yield { elements: scan(last, []), bytesRead };
 }
 

@@ -141,9 +141,11 @@ function createCounts(deps: IntakeDeps): Counts {
     },
     known(held) {
       records += held.length;
-      const unreadable = held.filter(({ headers }) => headers[HEADERS.unreadable] !== undefined).length;
-      sum.duplicate += held.length - unreadable;
-      if (unreadable > 0) reject('unreadable', unreadable);
+      for (const { headers } of held) {
+        const withheld = headers[HEADERS.unreadable]?.split(':', 1)[0];
+        if (withheld === undefined) sum.duplicate += 1;
+        else reject(withheld as Reason, 1);
+      }
     },
     async settle(most) {
       if (waiting.length <= most) return false;

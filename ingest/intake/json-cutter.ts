@@ -18,8 +18,8 @@ export type CutElement = Buffer | undefined;
 export interface JsonCutter {
   /** Takes the next bytes and gives the elements that end in them. */
   push(chunk: Buffer): readonly CutElement[];
-  /** Gives what is left at the end: an element that was cut off, if there is one. */
-  end(): { readonly last: CutElement; readonly isCutOff: boolean };
+  /** Gives what is left at the end: an element that was cut off, or stands alone outside of any document. */
+  end(): { readonly last: CutElement; readonly isCutOff: boolean; readonly isTooLong: boolean };
 }
 
 interface State {
@@ -103,9 +103,9 @@ export function createJsonCutter(containers: readonly (readonly string[])[], max
     },
     end() {
       const isCutOff = state.depth > 0 || state.inString;
+      const isTooLong = state.size > maxElement;
       const last = take();
-      const isNothing = state.given && state.base === -1;
-      return { last: isNothing || (last && isBlank(last)) ? undefined : last, isCutOff };
+      return { last: last && isBlank(last) ? undefined : last, isCutOff, isTooLong };
     },
   };
 }

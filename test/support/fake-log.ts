@@ -1,13 +1,11 @@
-import { contentHashOf, eventIdOf } from '../../model/event-id.ts';
 import { emptyPolicy } from '../../model/policy.ts';
 import { Problem } from '../../model/problem.ts';
 import type { Family } from '../../model/source.ts';
 import type { Settled } from '../../ingest/intake/deps.ts';
-import { HEADERS } from '../../ingest/log/event-log.ts';
 import type { AppendedRange, EventLog, LoggedRecord, LogRecord } from '../../ingest/log/event-log.ts';
 import type { LocalIndex, Verdict } from '../../ingest/log/local-index.ts';
+import { deriveRecord } from '../../ingest/worker/derive.ts';
 import { adapterFor } from '../../ingest/sources/registry.ts';
-import type { Source } from '../../model/source.ts';
 
 export interface FakeLog extends Pick<EventLog, 'append'> {
   readonly index: LocalIndex;
@@ -54,23 +52,19 @@ export function createFakeLog(tenant = 'acme'): FakeLog {
   };
   const seen = new Map<string, { readonly hash: string; readonly at: string }>();
   const settleRecord = (record: LoggedRecord, at: string): string => {
-    if (record.headers[HEADERS.unreadable] !== undefined) return 'unreadable';
-    const { variables } = variablesOf();
-    const result = adapterFor(record.headers[HEADERS.source] as Source)?.parse({
-      json: JSON.parse(record.value.toString()) as unknown,
-      instance: record.headers[HEADERS.instance] ?? '',
-      receivedAt: record.timestampMs * 1_000,
-      headers: record.headers,
-      variables,
-    });
-    if (!result?.ok) return result?.reason ?? 'unknown_source';
-    const [event] = result.events;
+    const input = {
+      headers: new Map(Object.entries(record.headers)),
+      receivedAtMs: record.timestampMs,
+      value: record.value,
+    };
+    const derived = deriveRecord(input, { tenant, policy: emptyPolicy(), adapterFor });
+    if (!derived.ok) return derived.reason;
+    const [event] = derived.events;
     if (!event) return 'accepted';
-    const id = eventIdOf(tenant, event);
-    const known = seen.get(id);
-    if (!known) seen.set(id, { hash: contentHashOf(event), at });
+    const known = seen.get(event.eventId);
+    if (!known) seen.set(event.eventId, { hash: event.contentHash, at });
     if (!known || known.at === at) return 'accepted';
-    return known.hash === contentHashOf(event) ? 'duplicate' : 'conflict';
+    return known.hash === event.contentHash ? 'duplicate' : 'conflict';
   };
   return {
     append,
@@ -91,9 +85,4 @@ export function createFakeLog(tenant = 'acme'): FakeLog {
       return { ...counts, rejected };
     },
   };
-}
-
-function variablesOf(): { variables: { accessRequest: string; change: string; requestSystem: string } } {
-  const { access_request: accessRequest, change, request_system: requestSystem } = emptyPolicy().pipeline_variables;
-  return { variables: { accessRequest, change, requestSystem } };
 }

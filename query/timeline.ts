@@ -37,7 +37,7 @@ export async function* readTimeline(
   const asOfMs = question.asOf === undefined ? NO_AS_OF_MS : Math.floor(question.asOf / 1_000);
   const identities = createIdentities(policy, []);
   const conditions = expandFilter(question.filter, 'actor', (name) => {
-    const key = emailKey(name)?.key ?? name;
+    const key = name.includes(':') ? name : (emailKey(name)?.key ?? name);
     const person = identities.personOf(key);
     return person === undefined ? [key] : [key, person.person, ...person.aliases];
   });

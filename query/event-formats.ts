@@ -1,0 +1,82 @@
+import type { ChainEvent } from '../model/chain.ts';
+import type { SourceState } from '../model/control.ts';
+import { csvField, printable } from './escape.ts';
+
+const COLUMNS = [
+  'occurred_at',
+  'precision',
+  'family',
+  'instance',
+  'type',
+  'action',
+  'stage',
+  'outcome',
+  'actor',
+  'actor_kind',
+  'person',
+  'resource',
+  'environment',
+  'source_ip',
+  'event',
+  'sentence',
+] as const;
+
+/** The first line of a CSV file of events. */
+export const CSV_HEADER = `${COLUMNS.join(',')}\r\n`;
+
+/** An event as a line of CSV. */
+export function csvLine(event: ChainEvent): string {
+  const values: Record<(typeof COLUMNS)[number], string | undefined> = {
+    occurred_at: event.occurred_at,
+    precision: event.precision,
+    family: event.family,
+    instance: event.instance,
+    type: event.type,
+    action: event.action,
+    stage: event.stage,
+    outcome: event.outcome,
+    actor: event.actor.key,
+    actor_kind: event.actor.kind,
+    person: event.actor.person,
+    resource: event.resource,
+    environment: event.environment,
+    source_ip: event.source_ip,
+    event: event.event,
+    sentence: event.sentence,
+  };
+  return `${COLUMNS.map((column) => csvField(values[column])).join(',')}\r\n`;
+}
+
+/** An event as two lines of text: what happened, and the name by which to ask for more. */
+export function textLines(event: ChainEvent): string {
+  const time = event.occurred_at.replace('T', ' ').slice(0, event.precision === 's' ? 19 : 23);
+  return `${time.padEnd(23)}  ${event.stage.padEnd(12)} ${printable(event.sentence)}\n${' '.repeat(38)} ${printable(event.event)}\n`;
+}
+
+/**
+ * What is said instead of a list that is empty: what was asked, and whether nothing happened or nobody was heard, which
+ * is not the same.
+ */
+export function emptyText(question: string, sources: readonly SourceState[]): string {
+  const heard = sources.map(
+    (source) => `  ${source.family} ${printable(source.instance)}: ${source.last_received_at ?? 'never'}`,
+  );
+  const who = heard.length === 0 ? ['No source has sent anything yet.'] : ['Sources were last heard:', ...heard];
+  return [`No events: ${printable(question, 1_000)}`, ...who, ''].join('\n');
+}
+
+/** The sources as a table of text. */
+export function sourcesText(sources: readonly SourceState[]): string {
+  if (sources.length === 0) return 'No source is registered and none has sent anything.\n';
+  const rows = sources.map((source) => {
+    const rejected = Object.entries(source.rejected).map(([reason, count]) => `${count} ${reason}`);
+    return [
+      `${source.family} ${printable(source.instance)}${source.registered ? '' : '  (not in the policy file)'}`,
+      `  accepted ${source.accepted}, duplicate ${source.duplicate}, conflict ${source.conflict}, rejected ${rejected.length === 0 ? 0 : rejected.join(', ')}`,
+      `  last event ${source.last_occurred_at ?? 'never'}, last heard ${source.last_received_at ?? 'never'}`,
+      ...source.gaps.slice(0, 20).map((gap) => `  gap ${gap.from} to ${gap.to}: ${printable(gap.reason)}`),
+      ...(source.gaps.length > 20 ? [`  ... and ${source.gaps.length - 20} more gaps`] : []),
+    ].join('\n');
+  });
+  return `${rows.join('\n\n')}\n`;
+}

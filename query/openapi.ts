@@ -1,0 +1,188 @@
+import { z } from 'zod';
+import { FRAMEWORKS } from '../model/control.ts';
+import { SOURCES } from '../model/source.ts';
+import { cloudEventSchema, tokenEventDataSchema } from '../model/token-event.ts';
+import { asOfQuery, eventsQuery, traceQuery } from './api-schemas.ts';
+import { chainSchema, eventSchema, pageSchema, partySchema, problemSchema, sourceSchema } from './response-schemas.ts';
+
+type Json = Record<string, unknown>;
+
+const SCHEMAS = {
+  Chain: chainSchema,
+  Event: eventSchema,
+  EventsPage: pageSchema,
+  Party: partySchema,
+  Source: sourceSchema,
+  Problem: problemSchema,
+  TokenCloudEvent: cloudEventSchema,
+  TokenEventData: tokenEventDataSchema,
+} as const;
+
+/**
+ * The description of the whole HTTP API (OpenAPI 3.1), made from the schemas by which requests are read and answers are
+ * measured. The doors of other rooms are described here as well, so that there is one document.
+ */
+export function openApiDocument(version: string): Json {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Custody',
+      version,
+      description:
+        'Who asked for access, who approved it, who ran it, with which short-lived credential, and what was touched. Errors are problem details (RFC 9457) with a stable code.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    security: [{ bearer: [] }],
+    paths: { ...intakePaths(), ...queryPaths(), ...controlPaths(), ...reportPaths(), ...openPaths() },
+    components: {
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+      schemas: Object.fromEntries(Object.entries(SCHEMAS).map(([name, schema]) => [name, component(name, schema)])),
+    },
+  };
+}
+
+function queryPaths(): Json {
+  return {
+    '/v1/events': get(
+      'Events of a period in order of time, filtered; JSON pages by cursor',
+      fromQuery(eventsQuery),
+      ref('EventsPage'),
+    ),
+    '/v1/events/{id}': get(
+      'One event with its record, its leaf and what came again',
+      [path('id', 'event:<family>/<id>, a UUID, or a place in the log')],
+      ref('Event'),
+    ),
+    '/v1/trace': get('The chain of an event or a key', fromQuery(traceQuery), ref('Chain')),
+    '/v1/chains/{id}': get(
+      'The chain with this id',
+      [path('id', '32 hexadecimal digits'), ...fromQuery(asOfQuery)],
+      ref('Chain'),
+    ),
+    '/v1/entities/{key}': get('What is known of a key', [path('key', 'a key')], { type: 'object' }),
+    '/v1/sources': get('What each source sent, how far it was read, and its gaps', fromQuery(asOfQuery), {
+      type: 'object',
+      properties: { sources: { type: 'array', items: ref('Source') } },
+    }),
+  };
+}
+
+function intakePaths(): Json {
+  const accepted = { 202: { description: 'Stored: what was sent survives a crash from now on' }, ...problems() };
+  const body = (description: string, content: Json): Json => ({ required: true, description, content });
+  return {
+    '/v1/ingest/cloudevents': {
+      post: {
+        summary: 'Events of the life of tokens, from issuers (CloudEvents 1.0: structured, batch, binary)',
+        requestBody: body('At most 64 KiB an event. Never send a token: its jti, or its SHA-256', {
+          'application/cloudevents+json': { schema: ref('TokenCloudEvent') },
+          'application/cloudevents-batch+json': { schema: { type: 'array', items: ref('TokenCloudEvent') } },
+          'application/json': { schema: ref('TokenEventData') },
+        }),
+        responses: accepted,
+      },
+    },
+    '/v1/ingest/{source}': {
+      post: {
+        summary: "A vendor's own delivery, with that vendor's own credential",
+        parameters: [{ ...path('source', 'which system sends'), schema: { type: 'string', enum: [...SOURCES] } }],
+        requestBody: body('What the system sends: JSON, NDJSON, or its own wrapping of either', {
+          'application/json': { schema: {} },
+          'application/x-ndjson': { schema: {} },
+        }),
+        responses: accepted,
+      },
+    },
+  };
+}
+
+function controlPaths(): Json {
+  const period = ['from', 'to'].map((name) => parameter(name, 'a time with a zone', true));
+  const asOf = parameter('as_of', 'only what was received by then counts', false);
+  const framework = {
+    ...parameter('framework', 'which framework', true),
+    schema: { type: 'string', enum: [...FRAMEWORKS, 'all'] },
+  };
+  return {
+    '/v1/controls': get('The catalogue of control tests and the frameworks', [], { type: 'object' }),
+    '/v1/controls/{test}': get('One test over a period', [path('test', 'such as T-01'), ...period, asOf], {
+      type: 'object',
+    }),
+    '/v1/check': get('All tests of a framework over a period', [framework, ...period, asOf], { type: 'object' }),
+  };
+}
+
+function reportPaths(): Json {
+  const id = path('id', 'the id that starting it gave');
+  return {
+    '/v1/reports': {
+      post: { summary: 'Starts a report', responses: { 202: { description: 'Started' }, ...problems() } },
+    },
+    '/v1/reports/{id}': get('How far a report is', [id], { type: 'object' }),
+    '/v1/reports/{id}/{file}': get('A file of a finished report', [id, path('file', 'its name')], {
+      type: 'string',
+      format: 'binary',
+    }),
+  };
+}
+
+function openPaths(): Json {
+  const open = (summary: string): Json => ({
+    get: { summary, security: [], responses: { 200: { description: 'Yes' }, 503: { description: 'No' } } },
+  });
+  return {
+    '/healthz': open('Whether the process lives'),
+    '/readyz': open('Whether it can work'),
+    '/openapi.json': open('This document'),
+  };
+}
+
+function get(summary: string, parameters: readonly Json[], schema: Json): Json {
+  const found = { description: 'What was asked for', content: { 'application/json': { schema } } };
+  return {
+    get: { summary, ...(parameters.length > 0 ? { parameters } : {}), responses: { 200: found, ...problems() } },
+  };
+}
+
+function problems(): Json {
+  return { default: { description: 'A problem', content: { 'application/problem+json': { schema: ref('Problem') } } } };
+}
+
+function fromQuery(schema: z.ZodObject): readonly Json[] {
+  const { properties, required } = jsonSchema(schema) as { properties: Record<string, Json>; required?: string[] };
+  return Object.entries(properties).map(([name, property]) => ({
+    name,
+    in: 'query',
+    required: required?.includes(name) ?? false,
+    schema: property,
+  }));
+}
+
+function parameter(name: string, description: string, required: boolean): Json {
+  return { name, in: 'query', required, description, schema: { type: 'string' } };
+}
+
+function path(name: string, description: string): Json {
+  return { name, in: 'path', required: true, description, schema: { type: 'string' } };
+}
+
+function ref(name: keyof typeof SCHEMAS): Json {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+// zod hangs named schemas below the one that uses them; in this document they stand beside each other.
+function component(name: string, schema: z.ZodType): Json {
+  const whole = jsonSchema(schema) as { $defs?: Record<string, Json> } & Json;
+  const text = JSON.stringify(whole.$defs?.[name] ?? whole).replaceAll('#/$defs/', '#/components/schemas/');
+  return JSON.parse(text) as Json;
+}
+
+// What is read from a request is described as it is sent, not as it is understood (a time is text).
+function jsonSchema(schema: z.ZodType): Json {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    reused: 'inline',
+  }) as Json;
+  return rest;
+}

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { ACTOR_KINDS } from '../model/actor.ts';
+import { AUTHORIZATIONS, CHAIN_STAGES, EVIDENCE_VERDICTS } from '../model/chain.ts';
+import type { Chain, ChainEvent } from '../model/chain.ts';
+import type { SourceState } from '../model/control.ts';
+import { CONFIDENCES, RELATIONS } from '../model/event.ts';
+import { PROBLEMS } from '../model/problem.ts';
+
+/** Schemas of what the API answers: the description at /openapi.json, and the measure of its tests. */
+
+const key = z.string().describe('a key: <type>:<scope>/<id>');
+const eventName = z.string().describe('event:<family>/<native id>');
+const time = z.string().describe('UTC, six digits, "Z"');
+
+export const partySchema = z
+  .object({
+    key,
+    kind: z.enum(ACTOR_KINDS),
+    display: z.string().optional(),
+    person: z.string().optional().describe('canonical key of the person; absent where it could not be resolved'),
+    aliases: z.array(z.string()),
+    how: z.string().optional().describe('how the account was tied to the person'),
+  })
+  .meta({ id: 'Party' });
+
+export const eventSchema = z
+  .object({
+    event: eventName,
+    ref: z.string().describe('the place in the log as one decimal number'),
+    family: z.string(),
+    instance: z.string(),
+    type: z.string(),
+    action: z.string(),
+    stage: z.string(),
+    outcome: z.string(),
+    occurred_at: time,
+    precision: z.string(),
+    actor: partySchema,
+    resource: z.string().optional(),
+    environment: z.string().optional(),
+    source_ip: z.string().optional(),
+    sentence: z.string(),
+  })
+  .meta({ id: 'Event' }) satisfies z.ZodType<Mutable<ChainEvent>>;
+
+const stage = z.object({
+  stage: z.enum(CHAIN_STAGES),
+  state: z.enum(['present', 'missing', 'late_possible', 'not_observable', 'not_required']),
+  grade: z.enum(CONFIDENCES).optional(),
+  note: z.string().optional(),
+  events: z.array(eventName),
+});
+const link = z.object({
+  parent: key,
+  child: key,
+  relation: z.enum(RELATIONS),
+  confidence: z.enum(CONFIDENCES),
+  rule: z.string(),
+  event: z.string(),
+});
+const finding = z.object({ kind: z.string(), detail: z.string(), event: z.string().optional() });
+
+export const chainSchema = z
+  .object({
+    id: z.string(),
+    focal: z.string(),
+    root: z.string(),
+    environment: z.string().optional(),
+    authorization: z.enum(AUTHORIZATIONS),
+    evidence: z.enum(EVIDENCE_VERDICTS),
+    evidence_reasons: z.array(z.string()),
+    requester: partySchema.optional(),
+    initiator: partySchema.optional(),
+    approvers: z.array(partySchema),
+    runner: partySchema.optional(),
+    job: key.optional(),
+    pipelines: z.array(key),
+    requests: z.array(key),
+    credentials: z.array(key),
+    touched: z.array(eventName),
+    stages: z.array(stage),
+    links: z.array(link),
+    events: z.array(eventSchema),
+    findings: z.array(finding),
+  })
+  .meta({ id: 'Chain' }) satisfies z.ZodType<Mutable<Chain>>;
+
+export const sourceSchema = z
+  .object({
+    family: z.string(),
+    instance: z.string(),
+    registered: z.boolean(),
+    records: z.number(),
+    accepted: z.number(),
+    duplicate: z.number(),
+    conflict: z.number(),
+    rejected: z.record(z.string(), z.number()),
+    first_occurred_at: time.optional(),
+    last_occurred_at: time.optional(),
+    last_received_at: time.optional(),
+    integrity: z.string(),
+    gaps: z.array(z.object({ from: time, to: time, reason: z.string() })),
+  })
+  .meta({ id: 'Source' }) satisfies z.ZodType<Mutable<SourceState>>;
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number(),
+    code: z.enum(Object.keys(PROBLEMS) as [string, ...string[]]),
+    detail: z.string(),
+    instance: z.string().optional(),
+    reason: z.string().optional().describe('of the closed list of reasons, where a door refused'),
+    remedy: z.string().optional(),
+  })
+  .meta({ id: 'Problem' });
+
+export const pageSchema = z
+  .object({ events: z.array(eventSchema), next: z.string().nullable() })
+  .meta({ id: 'EventsPage' });
+
+// A schema gives arrays that may be changed, where the model's may not, and optional properties that may be undefined.
+type Mutable<T> = T extends readonly (infer Item)[]
+  ? Mutable<Item>[]
+  : T extends object
+    ? {
+        -readonly [K in keyof T]: undefined extends T[K]
+          ? Mutable<Exclude<T[K], undefined>> | undefined
+          : Mutable<T[K]>;
+      }
+    : T;

@@ -13,6 +13,8 @@ export interface RedactionPlan {
   readonly keep: ReadonlySet<string>;
   readonly limits: ScanLimits;
   readonly secrets: 'redact' | 'refuse';
+  /** Text that holds JSON of the same source, redacted by the same rules. */
+  readonly redactJson: (text: string, rule: string) => string;
 }
 
 /** An object or array that the walk is in. */

@@ -42,6 +42,17 @@ export function takeState(): TapeState {
   return spare;
 }
 
+/** Runs work that reads another text while the tape of the text around it is still needed. */
+export function withOwnTape<T>(work: () => T): T {
+  const held = spare;
+  spare = makeState(FIRST_ROWS);
+  try {
+    return work();
+  } finally {
+    spare = held;
+  }
+}
+
 function makeState(rows: number): TapeState {
   return {
     kinds: new Uint8Array(rows),

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { hasAnchor } from '../../model/secret-tokens.ts';
 import type { RedactionRule } from '../sources/adapter.ts';
 import type { RedactionPlan } from './element-walk.ts';
-import { KIND } from './json-scalar.ts';
+import { KIND, withOwnTape } from './json-scalar.ts';
 import { readTape } from './json-tape.ts';
 import { compilePathRules } from './path-rules.ts';
 import type { PathState } from './path-rules.ts';
@@ -114,7 +114,18 @@ export function withhold(bytes: Buffer, { reason, detail, position }: ScanFault)
 function planOf(options: ScanOptions): RedactionPlan {
   let rules = compiled.get(options.redact);
   if (rules === undefined) compiled.set(options.redact, (rules = compilePathRules(options.redact)));
-  return { rules, keep: new Set(options.keep), limits: options.limits, secrets: options.secrets };
+  const redactJson = (text: string, rule: string): string => redactEmbedded(text, rule, options);
+  return { rules, keep: new Set(options.keep), limits: options.limits, secrets: options.secrets, redactJson };
+}
+
+// JSON within a string (TextPart `json`): an element of its own. What begins as JSON and is none cannot be redacted, so
+// nothing of it is kept. Each level of nesting doubles the escapes, so the depth is bounded by the length.
+function redactEmbedded(text: string, rule: string, options: ScanOptions): string {
+  if (!/^\s*[{[]/.test(text)) return text;
+  const inner: ScanOptions = { ...options, containers: [], format: 'json', faults: 'refuse' };
+  const scanned = withOwnTape(() => scanDelivery(Buffer.from(text), inner));
+  const [element] = scanned.ok ? scanned.elements : [];
+  return element && scanned.ok && !scanned.cut ? element.value.toString('utf8') : `[REDACTED:${rule}]`;
 }
 
 /** The position of the first byte that is no UTF-8. */

@@ -82,7 +82,8 @@ function visitValue(walk: Walk, frame: Frame | undefined, token: number): number
     visitPart(walk, token, rule.part, rule.rule);
     return token + 1;
   }
-  if (rule !== undefined) {
+  // Where text may hold JSON, the JSON may also stand there itself, and is walked like the rest.
+  if (rule !== undefined && rule.part !== 'json') {
     replaceToken(walk, token, `[REDACTED:${rule.rule}]`, rule.rule);
     return afterValue(read.tape, token);
   }
@@ -150,9 +151,10 @@ function isMeant(walk: Walk, rule: RedactionRule): boolean {
 /** Replaces a part of a string by a rule, and the secrets that are in the rest of it. */
 function visitPart(walk: Walk, token: number, part: TextPart, rule: string): void {
   const text = readText(walk.read, token);
-  const without = redactPart(text, part, rule);
+  const without = part === 'json' ? walk.plan.redactJson(text, rule) : redactPart(text, part, rule);
   if (without !== text) noteRedaction(walk, token, rule);
-  const hits = findSecrets(without);
+  // Text that holds JSON was scanned in the same way as the text around it.
+  const hits = part === 'json' && without !== text ? [] : findSecrets(without);
   for (const hit of hits) noteRedaction(walk, token, hit.rule);
   const result = redactText(without, hits);
   const { starts, ends } = walk.read.tape;

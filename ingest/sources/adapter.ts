@@ -64,11 +64,6 @@ export interface SourceAdapter {
   readonly containers: readonly (readonly string[])[];
   /** Fields whose value is always replaced, on top of the scanner of secrets (sources.md 3.6 and 1.x "Redact"). */
   readonly redact: readonly RedactionRule[];
-  /**
-   * Paths of strings that hold JSON of this source (a CloudWatch `message`): the door redacts inside them by the same
-   * rules, as if the JSON stood there itself, and replaces the whole string if it is no JSON.
-   */
-  readonly embedded?: readonly (readonly string[])[];
   /** Pure: no clock, no I/O, never throws for any JSON value. */
   parse(input: ParseInput): ParseResult;
 }

@@ -33,7 +33,6 @@ export const awsCloudtrail: SourceAdapter = {
   family: 'aws.cloudtrail',
   containers: [['Records'], ['Events'], ['logEvents'], []],
   redact: awsRedactions,
-  embedded: [['message'], ['CloudTrailEvent']],
   parse,
 };
 

@@ -5,6 +5,8 @@ import type { RedactionRule } from './adapter.ts';
  * services. Wherever the record is wrapped, the paths begin with any number of segments.
  */
 export const awsRedactions: readonly RedactionRule[] = [
+  { path: ['message'], rule: 'embedded', part: 'json' },
+  { path: ['CloudTrailEvent'], rule: 'embedded', part: 'json' },
   { path: ['**', 'credentials', 'sessionToken'], rule: 'aws_session_token' },
   { path: ['**', 'credentials', 'secretAccessKey'], rule: 'aws_secret_key' },
   { path: ['**', 'accessKey', 'secretAccessKey'], rule: 'aws_secret_key' },

@@ -34,7 +34,6 @@ export const kubernetesAudit: SourceAdapter = {
   family: 'k8s.audit',
   containers: [['items'], ['logEvents'], []],
   redact: k8sRedactions,
-  embedded: [['message'], ['log'], ['properties', 'log']],
   parse,
 };
 

@@ -1,11 +1,15 @@
-/** A part of a text that a redaction rule may replace, so that the rest of it still tells what happened. */
-export type TextPart = 'query' | 'vault_path';
+/**
+ * A part of a text that a redaction rule may replace, so that the rest of it still tells what happened: the values of a
+ * URL's query; a token in a path of Vault's; or what the rules of the same source find in the JSON that the text holds
+ * (a CloudWatch `message`), where text that begins as JSON and is none is replaced as a whole.
+ */
+export type TextPart = 'query' | 'vault_path' | 'json';
 
 /**
  * A text with one part replaced by "[REDACTED:<rule>]": `query`, the values of a URL's query; `vault_path`, a token
  * that stands in a path of Vault's, and the query. A text that needs no replacement is given back as it is.
  */
-export function redactPart(text: string, part: TextPart, rule: string): string {
+export function redactPart(text: string, part: Exclude<TextPart, 'json'>, rule: string): string {
   if (part === 'query') return redactQuery(text, rule);
   const path = text.replace(/(auth\/token\/(?:lookup|renew|revoke|revoke-orphan)\/)([^/?#]+)/g, `$1[REDACTED:${rule}]`);
   return redactQuery(path, rule);

@@ -23,9 +23,9 @@ export function addKey(
   field: string,
   confidence: Confidence = 'exact',
 ): Key | undefined {
-  if (key && !draft.keys.some((held) => held.key === key.key && held.role === role)) {
-    draft.keys.push({ ...key, role, confidence, field });
-  }
+  if (!key) return undefined;
+  for (const held of draft.keys) if (held.key === key.key && held.role === role) return key;
+  draft.keys.push({ key: key.key, type: key.type, class: key.class, role, confidence, field });
   return key;
 }
 

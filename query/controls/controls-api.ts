@@ -46,7 +46,7 @@ export function createControlsApi(deps: ControlsApiDeps): FastifyPluginAsync {
       frameworks: [SOC2, ISO27001],
     }));
 
-    app.get<{ Params: { test: string } }>('/v1/controls/:test', async (request) => {
+    app.get<{ Params: { test: string } }>('/v1/controls/:test', (request) => {
       const test = findTest(request.params.test);
       if (!test)
         throw new Problem('not_found', `there is no control test ${JSON.stringify(request.params.test.slice(0, 40))}`);
@@ -55,7 +55,7 @@ export function createControlsApi(deps: ControlsApiDeps): FastifyPluginAsync {
       return runCheck(deps, { framework: 'all', from, to, asOf: asOf ?? deps.now(), tests: [test.id] });
     });
 
-    app.get('/v1/check', async (request) => {
+    app.get('/v1/check', (request) => {
       const { framework, from, to, as_of: asOf, tests } = parse(checkQuery, request.query);
       const chosen = tests as readonly TestId[] | undefined;
       return runCheck(deps, {

@@ -12,8 +12,8 @@ import type {
 /** A log under test. `reopen` closes it and opens the same one again, as after a restart. */
 export interface LogFixture {
   readonly log: EventLog;
-  reopen(): Promise<EventLog>;
-  dispose(): Promise<void>;
+  readonly reopen: () => Promise<EventLog>;
+  readonly dispose: () => Promise<void>;
 }
 
 const TOPIC = 'okta.log';

@@ -102,12 +102,21 @@ export function getTime(doc: Doc, ...path: Path): Stamp | undefined {
   return stampFromMillis(at(doc.json, ...path)) ?? getStamp(doc, ...path);
 }
 
-/** When a message came about that states no time: Svix's stamp of it, else its arrival (sources.md 1.12). */
+/** When a message was sent that states no time: the stamp that its sender signed (sources.md 1.12), if there is one. */
+export function sentTime(hoop: Hoop): Stamp | undefined {
+  const { headers } = hoop.input;
+  const seconds = Number(headers['svix-timestamp'] ?? headers['webhook-timestamp']);
+  return Number.isSafeInteger(seconds) && seconds > 0 ? stampFromSeconds(seconds) : undefined;
+}
+
+/** The same, or when it arrived. */
 export function messageTime(hoop: Hoop): Stamp {
-  const seconds = Number(hoop.input.headers['svix-timestamp']);
-  return Number.isSafeInteger(seconds) && seconds > 0
-    ? { at: seconds * 1_000_000, precision: 's' }
-    : { at: hoop.input.receivedAt, precision: 's' };
+  return sentTime(hoop) ?? { at: hoop.input.receivedAt, precision: 's' };
+}
+
+function stampFromSeconds(seconds: number): Stamp | undefined {
+  const stamp = stampFromMillis(seconds * 1_000);
+  return stamp && { at: stamp.at, precision: 's' };
 }
 
 /** What tells two versions of a row apart, which hoop overwrites in place: 12 hex digits of the SHA-256 of the row. */

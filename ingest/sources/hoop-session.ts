@@ -11,6 +11,7 @@ import {
   getTime,
   hoopParty,
   messageTime,
+  sentTime,
   versionOf,
 } from './hoop-parts.ts';
 import type { Decision, Hoop, HoopEvent } from './hoop-parts.ts';
@@ -195,7 +196,7 @@ function sessionFindings(
 
 // Where not even the message is stamped, the reader of a timeline must know that its place is that of its arrival.
 function arrivalFinding(hoop: Hoop): readonly Finding[] | undefined {
-  if (hoop.input.headers['svix-timestamp'] !== undefined) return undefined;
+  if (sentTime(hoop)) return undefined;
   return [{ kind: 'time_of_arrival', detail: 'The source states no time: when it arrived stands in its place.' }];
 }
 

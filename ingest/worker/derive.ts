@@ -12,6 +12,7 @@ import { textsOf } from '../../store/encode.ts';
 import type { EventTexts } from '../../store/encode.ts';
 import { HEADERS } from '../log/event-log.ts';
 import type { ParseInput, SourceAdapter } from '../sources/adapter.ts';
+import { variablesOf } from '../sources/variables.ts';
 
 /** Changes when the same record gives another event than before, so that a rebuild is known to be due. */
 export const PARSER_VERSION = '1';
@@ -87,19 +88,13 @@ function parseInputOf(
 ): ParseInput {
   const instance = input.headers.get(HEADERS.instance) ?? '';
   const settings = sourceOf(policy as Policy, adapter.family, instance);
-  const { access_request, change, request_system, request_scope } = policy.pipeline_variables;
   return {
     json,
     instance,
     receivedAt: input.receivedAtMs * 1_000,
     headers: Object.fromEntries([...input.headers].filter(([name]) => !name.startsWith('x-custody-'))),
     ...(settings ? { settings } : {}),
-    variables: {
-      accessRequest: access_request,
-      change,
-      requestSystem: request_system,
-      ...(request_scope === undefined ? {} : { requestScope: request_scope }),
-    },
+    variables: variablesOf(policy),
   };
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { parse } from 'yaml';
+import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { Problem } from '../../model/problem.ts';
 
@@ -52,13 +52,10 @@ export function loadSecrets(path: string): Secrets {
     if (error instanceof Problem) throw error;
     throw new Problem('configuration', `the secrets file ${path} cannot be read`, {}, error);
   }
-  let document: unknown;
-  try {
-    document = parse(text, { logLevel: 'silent' }) ?? {};
-  } catch {
-    // The parser's own message quotes the line, and with it a secret.
-    throw new Problem('configuration', `${path} is neither YAML nor JSON`);
-  }
+  const read = parseDocument(text);
+  // The parser's own message quotes the line, and with it a secret.
+  if (read.errors.length > 0) throw new Problem('configuration', `${path} is neither YAML nor JSON`);
+  const document: unknown = read.toJS() ?? {};
   if (document === null || typeof document !== 'object' || Array.isArray(document))
     throw new Problem('configuration', `${path} must hold "name: value" lines`);
   return secretsFrom(document as Record<string, string>);

@@ -11,6 +11,7 @@ import type { CustodyOptions } from '../server/open-custody.ts';
 import { injectApi, remoteApi } from './api.ts';
 import type { Api } from './api.ts';
 import type { CommandContext } from './command.ts';
+import { packageVersion } from './settings.ts';
 
 /**
  * The API for a command: of the server that `--url` names, of the running server that holds the data folder, or in this
@@ -27,16 +28,16 @@ export async function openApi(context: CommandContext, options: { readOnly?: boo
       `there is no data folder at ${dataFolder}. Import something first (custody import --help), or name the folder with --data.`,
     );
   }
-  const custody = await openCustody({ ...(await custodyOptions(context)), oidc: undefined, logTo: 'nowhere' });
+  const custody = await openCustody({ ...custodyOptions(context), oidc: undefined, logTo: 'nowhere' });
   return injectApi(custody.app, custody.token, () => custody.close());
 }
 
 /** What a Custody over the data folder of these settings is opened with. */
-export function custodyOptions(context: CommandContext): Promise<Omit<CustodyOptions, 'oidc' | 'logTo'>> {
+export function custodyOptions(context: CommandContext): Omit<CustodyOptions, 'oidc' | 'logTo'> {
   const { configFile, dataFolder, logLevel } = context.settings;
   const { policy, secrets } =
     configFile === undefined ? { policy: emptyPolicy(), secrets: secretsFrom({}) } : readPolicy(configFile);
-  return Promise.resolve({ folder: dataFolder, policy, secrets, policyFile: configFile, logLevel });
+  return { folder: dataFolder, policy, secrets, policyFile: configFile, logLevel, version: packageVersion() };
 }
 
 /** The policy file, and the secrets file beside it where there is one. */

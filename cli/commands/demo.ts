@@ -11,6 +11,7 @@ import { readPolicy } from '../open-api.ts';
 import { replay } from './deliver.ts';
 import { reportText, writeReport } from './report.ts';
 import type { WrittenReport } from './report.ts';
+import { packageVersion } from '../settings.ts';
 import { settledText } from '../settled.ts';
 import { createDemo } from '../../deploy/demo/generate.ts';
 import type { Demo } from '../../deploy/demo/generate.ts';
@@ -19,7 +20,7 @@ import type { CheckResult } from '../../model/control.ts';
 import type { Chain } from '../../model/chain.ts';
 import { Problem } from '../../model/problem.ts';
 import { checkText } from '../../query/controls/check-text.ts';
-import { traceText } from '../../query/chains/trace-text.ts';
+import { traceText } from '../../query/trace-text.ts';
 import { openCustody } from '../../server/open-custody.ts';
 
 const MARK = '.custody-demo';
@@ -53,6 +54,7 @@ and is made anew each time. With --serve the API stays up afterwards, so that th
       secrets,
       policyFile: files.policy,
       oidc: undefined,
+      version: packageVersion(),
       logTo: 'nowhere',
     });
     const api = injectApi(custody.app, custody.token, () => Promise.resolve());

@@ -25,7 +25,7 @@ and roles (operator, auditor, responder) in the claim that CUSTODY_OIDC_ROLE_CLA
     if (args.positionals.length > 0) throw new Problem('usage', 'start takes no argument. See: custody start --help');
     if (context.settings.url !== undefined) throw new Problem('usage', 'start works on a data folder, not on --url');
     const server = readServerSettings({ host: textOption(args, 'host'), port: textOption(args, 'port') });
-    const options = await custodyOptions(context);
+    const options = custodyOptions(context);
     const custody = await openCustody({ ...options, oidc: server.oidc, logTo: 'stderr' });
     try {
       const url = await custody.listen(server.host, server.port);

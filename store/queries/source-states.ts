@@ -68,13 +68,13 @@ export type HoleRow = z.output<typeof holeRow>;
  */
 export function findSequenceHoles(tenant: string, asOfMs: number): Query<HoleRow> {
   return {
-    sql: `SELECT family, instance, toString(previous) AS previous, toString(number) AS next,
-  toUnixTimestamp64Micro(if(previous = 0, at, previous_at)) AS from_us, toUnixTimestamp64Micro(at) AS to_us
+    sql: `SELECT family, instance, toString(before) AS previous, toString(number) AS next,
+  toUnixTimestamp64Micro(if(before = 0, at, before_at)) AS from_us, toUnixTimestamp64Micro(at) AS to_us
 FROM
 (
   SELECT family, instance, number, at,
-    lagInFrame(number) OVER (PARTITION BY family, instance ORDER BY number ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS previous,
-    lagInFrame(at) OVER (PARTITION BY family, instance ORDER BY number ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS previous_at
+    lagInFrame(number) OVER (PARTITION BY family, instance ORDER BY number ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before,
+    lagInFrame(at) OVER (PARTITION BY family, instance ORDER BY number ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before_at
   FROM
   (
     SELECT family, instance, assumeNotNull(toUInt64OrNull(sequence)) AS number, min(occurred_at) AS at
@@ -84,7 +84,7 @@ FROM
     GROUP BY family, instance, number
   )
 )
-WHERE previous = 0 OR number > previous + 1
+WHERE before = 0 OR number > before + 1
 ORDER BY family, instance, number
 LIMIT 100000`,
     params: { tenant, as_of: asOfMs },

@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import { openCredentials } from '../ingest/intake/credentials.ts';
+import { scanDelivery } from '../ingest/intake/json-scan.ts';
+import { createIntake } from '../ingest/intake/routes.ts';
+import type { Secrets } from '../ingest/intake/secrets.ts';
+import type { EmbeddedLog } from '../ingest/log/local-index.ts';
+import { adapterFor } from '../ingest/sources/registry.ts';
+import type { Policy } from '../model/policy.ts';
+import { Problem } from '../model/problem.ts';
+import { formatMicros, parseStamp } from '../model/time.ts';
+import type { Micros } from '../model/time.ts';
+import { createControlsApi } from '../query/controls/controls-api.ts';
+import { runCheck } from '../query/controls/run-check.ts';
+import { createQueryApi } from '../query/query-api.ts';
+import { createTracer } from '../query/trace.ts';
+import { createReportsApi } from '../reports/api.ts';
+import { buildModel } from '../reports/build-model.ts';
+import type { ModelSources } from '../reports/build-model.ts';
+import { createReportJobs } from '../reports/report-jobs.ts';
+import type { Store } from '../store/clickhouse.ts';
+import type { Reader } from '../store/query.ts';
+import type { Authorize } from './authorize.ts';
+import { createRebuildApi } from './rebuild-api.ts';
+import { createSettle } from './settle.ts';
+import type { WorkerHolder } from './worker-holder.ts';
+
+export interface RoutesDeps {
+  readonly policy: Policy;
+  readonly secrets: Secrets;
+  readonly version: string;
+  readonly log: EmbeddedLog;
+  readonly store: Store;
+  readonly worker: WorkerHolder;
+  readonly reportsFolder: string;
+  readonly authorize: Authorize;
+  readonly now: () => Micros;
+}
+
+/** Puts the routes of all rooms into one app. */
+export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise<void> {
+  const { policy, authorize, now, worker } = deps;
+  const reader = readerUnlessRebuilding(deps.store.reader, worker);
+  await app.register(
+    createIntake({
+      log: deps.log,
+      index: deps.log.index,
+      policy,
+      credentials: openCredentials(policy, deps.secrets),
+      adapterFor,
+      scan: scanDelivery,
+      now,
+      settle: createSettle(worker.worker, deps.store.reader),
+      authorize,
+    }),
+  );
+  await app.register(
+    createQueryApi({
+      reader,
+      policy,
+      authorize,
+      cursorKey: randomBytes(32),
+      version: deps.version,
+      ready: () => Promise.resolve(!worker.isRebuilding() && worker.worker().faults().length === 0),
+    }),
+  );
+  await app.register(async (guarded) => {
+    guarded.addHook('onRequest', async (request) => void (await authorize(request.headers.authorization, 'read')));
+    await guarded.register(createControlsApi({ reader, policy, now }));
+  });
+  const sources = modelSources(reader, policy, now);
+  const organisation = policy.organisation ?? policy.tenant;
+  const jobs = await createReportJobs({
+    folder: deps.reportsFolder,
+    build: (request, onProgress) => buildModel(sources, request, { organisation, onProgress }),
+  });
+  await app.register(createReportsApi({ jobs, authorize }));
+  await app.register(createRebuildApi({ authorize, reader: deps.store.reader, rebuild: worker.rebuild }));
+}
+
+/** While derived tables are half there, an answer from them would be wrong: then there is none. */
+function readerUnlessRebuilding(reader: Reader, worker: WorkerHolder): Reader {
+  return {
+    read(query) {
+      if (worker.isRebuilding())
+        return Promise.reject(
+          new Problem('unavailable', 'The derived tables are being rebuilt. Try again when that is done.'),
+        );
+      return reader.read(query);
+    },
+  };
+}
+
+function modelSources(reader: Reader, policy: Policy, now: () => Micros): ModelSources {
+  const tracer = createTracer(reader, policy);
+  return {
+    check: ({ framework, from, to, asOf }) =>
+      runCheck(
+        { reader, policy },
+        { framework, from: microsOf(from), to: microsOf(to), asOf: asOf === undefined ? now() : microsOf(asOf) },
+      ),
+    async trace(key, asOf) {
+      try {
+        return await tracer.trace(key, microsOf(asOf));
+      } catch (error) {
+        // An item may be in no chain at all (that can be the exception): then it has no page.
+        if (error instanceof Problem && (error.code === 'not_found' || error.code === 'invalid_request'))
+          return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+function microsOf(text: string): Micros {
+  const stamp = parseStamp(text);
+  if (!stamp)
+    throw new Problem(
+      'invalid_request',
+      `"${text.slice(0, 40)}" is not a time with a zone, such as ${formatMicros(0)}`,
+    );
+  return stamp.at;
+}

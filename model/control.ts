@@ -5,7 +5,13 @@ import type { Chain } from './chain.ts';
 export const ITEM_VERDICTS = ['pass', 'exception', 'undetermined', 'excluded'] as const;
 export type ItemVerdict = (typeof ITEM_VERDICTS)[number];
 
-export const TEST_RESULTS = ['no_exceptions_noted', 'exceptions_noted', 'did_not_operate', 'unable_to_conclude', 'not_in_scope'] as const;
+export const TEST_RESULTS = [
+  'no_exceptions_noted',
+  'exceptions_noted',
+  'did_not_operate',
+  'unable_to_conclude',
+  'not_in_scope',
+] as const;
 export type TestResultName = (typeof TEST_RESULTS)[number];
 
 export type TestId = `T-${string}`;

@@ -178,6 +178,26 @@ describe.each(['soc2', 'iso27001'] as const)('the %s report', (framework) => {
     for (const { title, page } of entries) expect(squeeze(sheets[page - 1] ?? '')).toContain(title);
   });
 
+  test('has links and bookmarks that lead somewhere', async ({ skip }) => {
+    const missing = missingPoppler();
+    if (missing !== undefined) skip(missing);
+    const path = pathOf(`${framework}-links.pdf`);
+    await renderReport(makeReportModel(framework), path);
+    const raw = readFileSync(path, 'latin1');
+    const targets = new Set([...raw.matchAll(/\/S \/GoTo\n\/D \(([^)]*)\)/g)].map((found) => found[1]));
+    const places = new Set([...poppler('pdfinfo', '-dests', path).matchAll(/"([^"]+)"/g)].map((found) => found[1]));
+    expect(targets.size).toBe(8 + 7 + 2);
+    expect([...targets].filter((target) => !places.has(target))).toEqual([]);
+    expect(raw).toMatch(/\/PageMode \/UseOutlines/);
+    for (const title of [
+      '5  Tests and results',
+      'T-09  No use after expiry',
+      '8  Integrity, and how to check this report',
+    ])
+      expect(raw).toContain(`/Title (${title})`);
+    expect(raw).toMatch(/\/Title \(5 {2}Tests and results\)\n\/Count -7\b/);
+  });
+
   test('carries the check and the chains as files, byte for byte', async ({ skip }) => {
     const missing = missingPoppler();
     if (missing !== undefined) skip(missing);

@@ -41,7 +41,7 @@ const source = z.strictObject({
   expected_interval_s: seconds.optional(),
   first_sequence: z.number().int().nonnegative().optional(),
   may_speak_for: z.array(z.string()).optional(),
-  /** The issuer whose identities or tokens this source takes (Kubernetes, hoop), and the prefix of a cluster's own extra claims. */
+  /** The issuer of the tokens (Kubernetes) or people (hoop) of this source; the prefix of a cluster's extra claims. */
   jwt_issuer: z.string().optional(),
   claim_prefix: z.string().optional(),
   /** Host of the GitLab whose jobs the tokens at this place name; needed only where several GitLabs are registered. */

@@ -29,7 +29,8 @@ const NAMED: ReadonlyMap<string, Action> = new Map([
 ]);
 
 const TOKENS =
-  '(?:personal|project|group|resource)_access_token|(?:group_)?deploy_token|deploy_key|cluster_agent_token|oauth_application';
+  '(?:personal|project|group|resource)_access_token|(?:group_)?deploy_token|deploy_key|' +
+  'cluster_agent_token|oauth_application';
 
 // First that fits. What GitLab says by the form of the name, such as `..._created`.
 const RULES: readonly (readonly [RegExp, Action])[] = [

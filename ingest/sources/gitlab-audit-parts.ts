@@ -138,7 +138,7 @@ const DECISIONS: ReadonlyMap<string, 'approved' | 'denied'> = new Map([
   ['merge_request_approval_operation', 'approved'],
 ]);
 
-// The text is a contract with GitLab's English source (sources.md 4.3). The target is the environment, not the deployment.
+// The text is a contract with GitLab's English source (sources.md 4.3): the target is the environment alone.
 const DEPLOYMENT_MESSAGE = /deployment with IID: \d+ and ID: (\d+)/;
 
 function deploymentOf(audit: Audit): string | undefined {

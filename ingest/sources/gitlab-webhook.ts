@@ -46,7 +46,7 @@ const REDACT: readonly RedactionRule[] = [
   { path: ['description'], rule: 'free_text' },
 ];
 
-/** GitLab project, group and system hooks (sources.md 1.3). Deduplicated by the state that they tell, not by delivery. */
+/** GitLab project, group and system hooks (sources.md 1.3). Known by the state that they tell, not by delivery. */
 export const gitlabWebhook: SourceAdapter = {
   source: 'gitlab.webhook',
   family: 'gitlab.hook',

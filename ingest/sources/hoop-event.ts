@@ -9,7 +9,7 @@ import { readRouted, readSessionClose, readSessionOpen, readSessionRow } from '.
 import { at, fault, isObject, openDoc, refusalOf } from './read.ts';
 import type { Doc } from './read.ts';
 
-/** Query text, what went over the wire, and free text (sources.md 1.12.1): hoop's own redaction is by exact name only. */
+/** Query text, what went over the wire, and free text (1.12.1): hoop's own redaction is by exact name only. */
 const REDACT: readonly RedactionRule[] = [
   { path: ['input'], rule: 'hoop_input' },
   { path: ['command', '**'], rule: 'hoop_command' },
@@ -27,7 +27,7 @@ const REDACT: readonly RedactionRule[] = [
   { path: ['request_payload_redacted', '**'], rule: 'hoop_payload' },
 ];
 
-/** hoop (sources.md 1.12, 1.12.1): webhooks, routed events, and rows of its REST lists of sessions, reviews and audit log. */
+/** hoop (sources.md 1.12, 1.12.1): webhooks, routed events, rows of its lists of sessions, reviews and acts. */
 export const hoopEvent: SourceAdapter = {
   source: 'hoop.event',
   family: 'hoop',

@@ -28,7 +28,7 @@ export type HoopEvent = Omit<AuditEvent, 'family' | 'source' | 'instance' | 'key
 export type Decision = NonNullable<Facts['decision']>;
 
 /**
- * A person or machine (sources.md 1.12.1). The id is the bare subject of the identity provider, or "<connection>|<subject>",
+ * A person or machine (sources.md 1.12.1). The id is the identity provider's bare subject, or "<connection>|<subject>",
  * and the e-mail under local login; hoop never names the issuer. It stands in the policy file (`jwt_issuer` of the
  * source); without it the e-mail is the identity, and where there is neither the id is kept apart as hoop's own.
  */

@@ -43,7 +43,7 @@ const SECRET_PATHS: readonly (readonly string[])[] = [
   ]),
 ];
 
-/** Okta System Log (sources.md 1.5): poll page, event hook and log stream tell the same events, known by their `uuid`. */
+/** Okta System Log (sources.md 1.5): poll, event hook and log stream tell the same events, known by `uuid`. */
 export const oktaLog: SourceAdapter = {
   source: 'okta.log',
   family: FAMILY,

@@ -88,7 +88,7 @@ function judgeEdge(
     };
   }
   if (edge.rule === 'E16' || edge.rule === 'E17') return judgeClaim(graph, edge);
-  if (edge.rule === 'E18' && !isOwnSession(graph, edge)) return undefined;
+  if (edge.rule === 'E18') return judgeIssued(graph, edge);
   return { ...edge, grade: edge.confidence };
 }
 
@@ -109,10 +109,12 @@ function judgeClaim(graph: Graph, edge: GraphEdge): WalkedEdge | Refusal {
  * Two runs may bear one session name, since whoever asks chooses it. A key is tied to the session only by the claim of
  * its own event: were another's enough, a borrowed name would lead to the job that it was borrowed from.
  */
-function isOwnSession(graph: Graph, issued: GraphEdge): boolean {
+function judgeIssued(graph: Graph, issued: GraphEdge): WalkedEdge | Refusal | undefined {
   const claims = graph.parents(issued.parent).filter((edge) => edge.rule === 'E16' || edge.rule === 'E17');
   const own = claims.find((edge) => edge.ref === issued.ref);
-  return own === undefined ? claims.length === 0 : 'grade' in judgeClaim(graph, own);
+  const verdict = own && judgeClaim(graph, own);
+  if (verdict && 'kind' in verdict) return verdict;
+  return own === undefined && claims.length > 0 ? undefined : { ...issued, grade: issued.confidence };
 }
 
 function refuseClaim(edge: GraphEdge, why: string): Refusal {

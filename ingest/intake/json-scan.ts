@@ -83,7 +83,9 @@ function findElements(read: ReadText, containers: readonly (readonly string[])[]
 /** One JSON text a line; a line that cannot be read is withheld, and the others stay. Empty lines are skipped. */
 function scanLines(bytes: Buffer, options: ScanOptions): ScanResult {
   const elements: ScannedElement[] = [];
-  const perLine: ScanOptions = { ...options, format: 'json', faults: 'withhold' };
+  // A line of an issuer that holds a secret must not be stored as a marker and answered as taken.
+  const faults = options.secrets === 'refuse' ? 'refuse' : 'withhold';
+  const perLine: ScanOptions = { ...options, format: 'json', faults };
   for (let start = 0; start < bytes.length;) {
     const feed = bytes.indexOf(LINE_FEED, start);
     const end = feed < 0 ? bytes.length : feed;
@@ -91,7 +93,7 @@ function scanLines(bytes: Buffer, options: ScanOptions): ScanResult {
     const result = scanDelivery(line, perLine);
     if (result.ok) for (const element of result.elements) elements.push(element);
     else if (result.reason !== 'empty_body') {
-      if (options.secrets === 'refuse' || result.reason === 'token_material_present') return result;
+      if (options.secrets === 'refuse') return result;
       elements.push(withhold(line, result));
     }
     if (elements.length > options.limits.maxElements) {

@@ -90,7 +90,8 @@ function visitValue(walk: Walk, frame: Frame | undefined, token: number): number
   const name = frame === undefined ? 'plain' : isItem ? frame.name : frame.valueName;
   if (kind === KIND.string) visitString(walk, frame, name, token);
   if (kind === KIND.object || kind === KIND.array) {
-    if (kind === KIND.object && !walk.duplicateKeys) walk.duplicateKeys = hasRepeatedKey(read, token);
+    if (kind === KIND.object && !walk.duplicateKeys)
+      walk.duplicateKeys = hasRepeatedKey(read, token, plan.limits.maxKeys);
     const ofConstructor = frame !== undefined && !isItem && frame.isConstructor;
     walk.frames.push({
       token,

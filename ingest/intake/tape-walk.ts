@@ -67,18 +67,21 @@ const SLOTS = 512;
 const slots = new Int32Array(SLOTS * 2);
 let objectNumber = 0;
 
-/** Whether an object has one key twice, compared as decoded texts. Linear in the number of its keys. */
-export function hasRepeatedKey(read: ReadText, object: number): boolean {
+/**
+ * Whether an object has one key twice, compared as decoded texts. Linear in the number of its keys, and not asked of an
+ * object with more than `most`, which is out of bounds anyway.
+ */
+export function hasRepeatedKey(read: ReadText, object: number, most: number): boolean {
   const { tape } = read;
   const end = tape.links[object] ?? 0;
   objectNumber = (objectNumber + 1) | 0;
   let count = 0;
   for (let key = object + 1; key < end; key = afterValue(tape, key + 1)) {
-    if (++count > MANY_KEYS || tape.kinds[key] !== KIND.key) return hasRepeatedText(read, object);
+    if (++count > MANY_KEYS || tape.kinds[key] !== KIND.key) return hasRepeatedText(read, object, most);
     const hash = tape.links[key] ?? 0;
     let slot = (hash & (SLOTS - 1)) * 2;
     while (slots[slot] === objectNumber) {
-      if (slots[slot + 1] === hash) return hasRepeatedText(read, object);
+      if (slots[slot + 1] === hash) return hasRepeatedText(read, object, most);
       slot = (slot + 2) % (SLOTS * 2);
     }
     slots[slot] = objectNumber;
@@ -87,11 +90,12 @@ export function hasRepeatedKey(read: ReadText, object: number): boolean {
   return false;
 }
 
-function hasRepeatedText(read: ReadText, object: number): boolean {
+function hasRepeatedText(read: ReadText, object: number, most: number): boolean {
   const seen = new Set<string>();
   for (const key of keysOf(read.tape, object)) {
     const text = readText(read, key);
     if (seen.has(text)) return true;
+    if (seen.size === most) return false;
     seen.add(text);
   }
   return false;

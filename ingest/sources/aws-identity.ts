@@ -31,8 +31,7 @@ export function readCaller(record: Doc): Caller {
     type === 'AssumedRole' || type === 'Role'
       ? keyOf('aws:role', undefined, role ?? arn)
       : userKey(identity, type, arn);
-  const isAws = principalKey?.type === 'aws:role' || principalKey?.type === 'aws:user';
-  const principal = role ?? (principalKey && isAws ? (arn ?? nameOf(principalKey)) : undefined);
+  const principal = role ?? (arn?.startsWith('arn:') ? arn : getString(identity, 'invokedBy'));
   const person = personOf(identity, sessionName);
   const kind = kindOf(record, identity, type, person, role);
   const key = person?.key ?? principalKey ?? keyOf('aws:account', undefined, getString(identity, 'accountId'));
@@ -108,8 +107,4 @@ export function providerIssuer(provider: string | undefined): string | undefined
 function afterColon(principalId: string | undefined): string | undefined {
   const colon = principalId?.indexOf(':') ?? -1;
   return colon < 0 ? undefined : principalId?.slice(colon + 1);
-}
-
-function nameOf(key: Key): string {
-  return key.key.slice(key.type.length + 1);
 }

@@ -44,7 +44,8 @@ const REQUEST_ROLE = {
  * (`minted`) gets edges: a refusal makes no link.
  */
 export function addTokenLinks(draft: Draft, event: Doc, data: Doc, phase: TokenPhase, minted: boolean): TokenLinks {
-  const token = addTokenRef(draft, partOf(data, 'token'), TOKEN_ROLE[phase]);
+  const role = phase === 'born' && !minted ? 'subject' : TOKEN_ROLE[phase];
+  const token = addTokenRef(draft, partOf(data, 'token'), role);
   const parents = partsOf(data, 'parent_tokens')
     .map((parent) => addTokenRef(draft, parent, 'uses'))
     .filter((key) => key !== undefined);

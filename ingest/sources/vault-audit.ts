@@ -70,7 +70,7 @@ function parse(input: ParseInput): ParseResult {
     outcome: read.outcome,
     outcomeReason: getString(entry, 'error')?.trim(),
     actor,
-    credential: links.used && { kind: 'vault_token', key: links.used.key },
+    credential: credentialOf(draft, read, links),
     resource: path && { type: read.mountType ?? 'path', key: path.key, display: read.path },
     environment: cluster,
     sourceIp: address?.key.slice('ip:'.length),
@@ -82,6 +82,13 @@ function parse(input: ParseInput): ParseResult {
     content: comparable(input.json),
   });
   return { ok: true, events: [event] };
+}
+
+// What was acted with: the caller's token; at a login the token of the identity provider, where its claims are mapped.
+function credentialOf(draft: Draft, read: VaultEntry, links: VaultLinks): AuditEvent['credential'] {
+  if (links.used) return { kind: 'vault_token', key: links.used.key };
+  const token = draft.keys.find((key) => key.type === 'token:jti' && key.role === 'uses');
+  return read.kind === 'login' && token ? { kind: 'oidc_token', key: token.key } : undefined;
 }
 
 function typeOf(read: VaultEntry, type: string): string {

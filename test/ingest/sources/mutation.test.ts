@@ -14,6 +14,10 @@ const SOURCES: readonly Source[] = [
   'gitlab.audit-rest',
   'okta.log',
   'hoop.event',
+  'issuer.cloudevents',
+  'aws.cloudtrail',
+  'kubernetes.audit',
+  'vault.audit',
 ];
 
 // What a hostile sender may put anywhere.

@@ -16,6 +16,8 @@ interface Sample {
   readonly instance?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly issuer?: string;
+  /** What the policy file says of the installation. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   readonly record: unknown;
   readonly expected: unknown;
 }
@@ -26,6 +28,10 @@ const FOLDERS: readonly Source[] = [
   'gitlab.audit-rest',
   'okta.log',
   'hoop.event',
+  'issuer.cloudevents',
+  'aws.cloudtrail',
+  'kubernetes.audit',
+  'vault.audit',
 ];
 
 describe.each(FOLDERS)('samples of %s', (source) => {
@@ -84,10 +90,11 @@ function parse(source: Source, sample: Sample): ParseResult {
   const adapter = adapterFor(source);
   if (!adapter) throw new Error(`no adapter for ${source}`);
   const { instance, headers, issuer, record } = sample;
+  const said = { ...(issuer !== undefined && { jwt_issuer: issuer }), ...sample.settings };
   const settings =
-    issuer === undefined
+    Object.keys(said).length === 0
       ? undefined
-      : policySchema.parse({ sources: [{ family: adapter.family, instance, jwt_issuer: issuer }] }).sources[0];
+      : policySchema.parse({ sources: [{ family: adapter.family, instance, ...said }] }).sources[0];
   return adapter.parse(
     inputOf(record, {
       ...(instance !== undefined && { instance }),

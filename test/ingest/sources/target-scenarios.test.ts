@@ -100,7 +100,7 @@ describe.each(SCENARIOS)('scenario %s', (name) => {
           one.kind === 'duplicate_id_other_content' &&
           FAMILIES.some((family) => one.native_id?.startsWith(`event:${family}/`)),
       );
-      expect(conflicts.toSorted()).toEqual(named.map((one) => one.native_id).toSorted());
+      expect(conflicts.toSorted()).toEqual(named.map((one) => one.native_id ?? '').toSorted());
       expect(Object.fromEntries(counts)).toEqual(
         Object.fromEntries(FAMILIES.map((family) => [family, truth.event_counts[family]])),
       );

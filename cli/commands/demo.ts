@@ -19,7 +19,7 @@ import { FRAMEWORKS } from '../../model/control.ts';
 import type { CheckResult } from '../../model/control.ts';
 import type { Chain } from '../../model/chain.ts';
 import { Problem } from '../../model/problem.ts';
-import { checkText } from '../../query/controls/check-text.ts';
+import { summaryText } from '../../query/controls/check-text.ts';
 import { traceText } from '../../query/trace-text.ts';
 import { openCustody } from '../../server/open-custody.ts';
 
@@ -95,7 +95,7 @@ async function tellDemo(api: Api, demo: Demo, reports: string, context: CommandC
   const check = await readJson<CheckResult>(
     await api.send('GET', pathWith('/v1/check', { framework: 'all', from: demo.from, to: demo.to, as_of: demo.asOf })),
   );
-  await context.out(`${heading('The control tests')}${checkText(check)}`);
+  await context.out(`${heading('The control tests')}${summaryText(check)}`);
   const written: WrittenReport[] = [];
   for (const framework of FRAMEWORKS)
     written.push(

@@ -82,6 +82,7 @@ export function callByController(
       user: {
         username: 'system:serviceaccount:kube-system:deployment-controller',
         groups: ['system:serviceaccounts', 'system:authenticated'],
+        extra: { 'authentication.kubernetes.io/credential-id': [`JTI=${random.uuid()}`] },
       },
       sourceIPs: ['10.40.0.2'],
       userAgent: 'kube-controller-manager/v1.35.1',

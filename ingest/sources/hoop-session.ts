@@ -21,7 +21,7 @@ import type { Doc } from './read.ts';
 
 type Finding = NonNullable<Facts['findings']>[number];
 
-/** Webhook `session.open` (sources.md 1.12): who opened what. No time, no approver: `review.owner_email` is who asked. */
+/** Webhook `session.open` (sources.md 1.12): who opened what. No time and no approver: `owner_email` is who asked. */
 export function readSessionOpen(hoop: Hoop): HoopEvent {
   const { doc } = hoop;
   const id = needId(doc, 'id');
@@ -81,7 +81,7 @@ export function readSessionClose(hoop: Hoop): HoopEvent {
 }
 
 /**
- * Routed events (`access.jit_approved`, `session.started`, alerts ...), with the fields in `payload` or beside the type.
+ * Routed events (`access.jit_approved`, `session.started`, alerts ...); the fields lie in `payload` or beside the type.
  * A hint, not the record: its reviewer is only the first who decided, and may be a key's name (sources.md 1.12.1).
  */
 export function readRouted(hoop: Hoop, type: string): HoopEvent {

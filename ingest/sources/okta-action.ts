@@ -61,7 +61,7 @@ const RULES: readonly (readonly [RegExp, Action])[] = [
   [/^user\.(?:lifecycle|account|mfa|credential|import)\./, 'user.change'],
   [/^access\.request\.(?:condition|sequence|settings)\./, 'config.change'],
   [
-    /^(?:policy|application|group|iam|zone|network_zone|event_hook|inline_hook|security)\..*\.(?:create|update|delete)$/,
+    /^(?:policy|application|group|iam|(?:network_)?zone|event_hook|inline_hook|security)\..*\.(?:create|update|delete)$/,
     'config.change',
   ],
   [

@@ -27,7 +27,7 @@ export function openDoc(json: unknown): Doc {
   return { json, where: '', notes: { unread: [] } };
 }
 
-/** A document over a part of another; what it cannot read is noted with the whole path. An absent part reads as empty. */
+/** A document over a part of another; what it cannot read is noted with the whole path. An absent part is empty. */
 export function partOf(doc: Doc, ...path: Path): Doc {
   return { json: getObject(doc, ...path), where: pathOf(doc, path), notes: doc.notes };
 }
@@ -81,7 +81,7 @@ export function getList(doc: Doc, ...path: Path): readonly unknown[] {
   return typed(doc, path, isList) ?? [];
 }
 
-/** An identifier as text (sources.md 0.6); undefined for a sentinel, which is normal, and for another type, which is noted. */
+/** An identifier as text (sources.md 0.6); a sentinel is nothing, another type is noted. */
 export function getId(doc: Doc, ...path: Path): string | undefined {
   return identifier(typed(doc, path, isStringOrNumber));
 }

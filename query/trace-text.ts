@@ -3,8 +3,9 @@ import { nameOf } from './chains/sentences.ts';
 import { printable } from './escape.ts';
 
 const AUTHORIZATION: Record<Chain['authorization'], string> = {
-  complete: 'complete - somebody approved before the credential was issued, and every link is exact',
-  complete_asserted: 'complete, asserted - approved in time, but a link rests on a name that the caller chose',
+  complete: 'complete - approved before the credential was issued, which exact links tie to its run',
+  complete_asserted:
+    'complete, asserted - approved in time, but what ties the credential to its run is a name that the caller chose',
   approval_missing: 'approval missing - nothing shows an approval before the credential was issued',
   no_approval_required: 'no approval required - the environment is not one that the policy protects',
   break_glass: 'break glass - the emergency way was taken; its review is judged elsewhere',

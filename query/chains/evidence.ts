@@ -44,6 +44,7 @@ export function judgeEvidence(
         gaps.push(`${source.family} ${source.instance} has a gap ${gap.from} to ${gap.to}: ${gap.reason}`);
     }
   }
+  for (const id of unknownSources(flow, sources)) late.push(`nothing is known of how far ${id} was read`);
   const unproven = [...unobservable, ...contradictions(flow)];
   const verdict =
     unproven.length > 0 ? 'unprovable' : late.length > 0 ? 'open' : gaps.length > 0 ? 'complete_with_gaps' : 'complete';
@@ -54,6 +55,12 @@ export function judgeEvidence(
 function sourcesOf(flow: Flow, sources: readonly SourceState[]): readonly SourceState[] {
   const named = new Set(flow.events.map((event) => `${event.family} ${event.instance}`));
   return sources.filter((source) => named.has(`${source.family} ${source.instance}`));
+}
+
+function unknownSources(flow: Flow, sources: readonly SourceState[]): readonly string[] {
+  const known = new Set(sources.map((source) => `${source.family} ${source.instance}`));
+  const named = new Set(flow.events.map((event) => `${event.family} ${event.instance}`));
+  return [...named].filter((id) => !known.has(id)).toSorted();
 }
 
 function contradictions(flow: Flow): readonly string[] {

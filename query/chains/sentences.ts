@@ -53,6 +53,9 @@ const VERBS: Readonly<Record<string, string>> = {
   'config.change': 'changed the configuration of',
 };
 
+const LEADING =
+  / (?:(?:in|to|for|at|on|of|as|from)|the (?:group|secret|secrets of|deployment to|merge request in|token for|configuration of|session of)|a token for one for)$/;
+
 /**
  * One sentence that tells an event to a person: who did what to what, with the operation's own name where there is one,
  * and how it failed if it did. Plain text, unescaped: whoever prints it escapes it.
@@ -62,7 +65,8 @@ export function sentenceOf(event: StoredEvent, party: Party, behalf?: Party): st
   const verb = VERBS[event.action] ?? `did ${event.type} on`;
   const operation = call === undefined ? undefined : `${call.service}:${call.operation}`;
   const object = event.resource?.display ?? event.resource?.key;
-  const words = [nameOf(party), verb, object ?? (operation === undefined ? event.type : undefined)];
+  // Without an object the words that lead to one go too: "asked to deploy to" becomes "asked to deploy".
+  const words = [nameOf(party), object === undefined ? verb.replace(LEADING, '') : verb, object];
   const asWhat = operation === undefined ? [] : [`(${operation}${call?.dry_run === true ? ', dry run' : ''})`];
   const isActing = event.stage === 'credential' || event.stage === 'touch';
   const forWhom = behalf === undefined || !isActing ? [] : [`on behalf of ${nameOf(behalf)}`];

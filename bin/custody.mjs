@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A build runs on plain Node; a checkout without one runs the TypeScript through tsx, in this same process.
+// A checkout runs its TypeScript through tsx, in this same process; an installation has only dist/ and runs on plain Node.
 import { existsSync } from 'node:fs';
 
 const source = new URL('../custody.ts', import.meta.url);
@@ -8,5 +8,5 @@ if (existsSync(source)) {
   register();
   await import(source.href);
 } else {
-  await import(new URL('../custody.js', import.meta.url).href);
+  await import(new URL('../dist/custody.js', import.meta.url).href);
 }

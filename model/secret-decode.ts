@@ -9,19 +9,27 @@ export interface Decoded {
  * character stays a character, so that a hit can be led back to the raw text. Malformed escapes stay as they are.
  */
 export function decodeUrl(text: string): Decoded | undefined {
-  if (!/%[0-9A-Fa-f]{2}/.test(text)) return undefined;
   const places = new Uint32Array(text.length + 1);
-  const parts: string[] = [];
+  let decoded = '';
   let size = 0;
   let from = 0;
-  for (const match of text.matchAll(/%[0-9A-Fa-f]{2}/g)) {
-    parts.push(text.slice(from, match.index), String.fromCharCode(Number.parseInt(match[0].slice(1), 16)));
-    for (let at = from; at <= match.index; at++) places[size++] = at;
-    from = match.index + 3;
+  for (let mark = text.indexOf('%'); mark >= 0; mark = text.indexOf('%', mark + 1)) {
+    const code = hexOf(text.charCodeAt(mark + 1)) * 16 + hexOf(text.charCodeAt(mark + 2));
+    if (!(code >= 0)) continue;
+    decoded += text.slice(from, mark) + String.fromCharCode(code);
+    for (let at = from; at <= mark; at++) places[size++] = at;
+    from = mark + 3;
   }
-  parts.push(text.slice(from));
+  if (from === 0) return undefined;
   for (let at = from; at <= text.length; at++) places[size++] = at;
-  return { text: parts.join(''), places: places.subarray(0, size) };
+  return { text: decoded + text.slice(from), places: places.subarray(0, size) };
+}
+
+/** The value of a hexadecimal digit; NaN for any other character. */
+function hexOf(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const letter = code | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : Number.NaN;
 }
 
 const BASE64_WORD = /(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,}={0,2}(?![A-Za-z0-9+/=_-])/g;

@@ -14,16 +14,17 @@ type Report = (start: number, end: number, rule: string) => void;
 // The expressions here are run over hostile text of any length: each starts at a literal or behind a lookbehind, repeats
 // one class of characters at a time, and has bounded gaps, so that the time is linear (reliability.md 3.2 row 14).
 const WORDS =
-  '(pass(?:word|wd|phrase)|pwd|secret(?:[_-]?(?:access[_-]?)?key)?|client[_-]?secret|(?:api|private|access|account|shared[_-]?access|signing)[_-]?key|token|authorization|cookie|credentials?)';
+  '(pass(?:word|wd|phrase)|pwd|secret(?:[_-]?(?:access[_-]?)?key)?|client[_-]?secret|(?:api|private|access|account|shared[_-]?access|signing)[_-]?key|token|authorization|cookie)';
 const ASSIGNED = new RegExp(`${WORDS}([\\\\"'\\]]{0,4}\\s{0,4})(=>|:=|=|:)(\\s{0,4})([\\\\"'(]{0,4})`, 'gi');
 const FLAG =
   /(?<![\w-])--?(?:password|passwd|pwd|token|secret|api-key|client-secret|private-key)\s{1,4}["']?([^\s"'-][^\s"']*)/gi;
 const USER_OPTION = /(?:^|\s)(?:-u|--user)[ =]["']?[^\s:"']{1,64}:([^\s"']+)/g;
 const PARAMETER = /([?&;]|^|[\s"'(])([A-Za-z][A-Za-z0-9_.-]{1,40})=/g;
 const PARAMETER_END = /[&\s"'#;<>()]/g;
+const PARAMETER_VALUE = /[^&\s"'#;<>()]{0,128}/y;
 const VALUE_END = /[\s"'&,;<>{}()[\]|\\]/g;
 // So much of a value decides whether it is a secret; the rest is only looked for when it is.
-const PROBE = 256;
+const PROBE = 128;
 const LEAST_OF_PARAMETER = new Map(
   Object.entries({
     code: 6,
@@ -81,23 +82,23 @@ export function findAssigned(text: string, report: Report): void {
     if (match.index > 0 && text[match.index - 1] === ':') continue;
     const start = ASSIGNED.lastIndex;
     const quotes = match[5] ?? '';
-    const end = endOfValue(text, start, quotes);
+    const value = text.slice(start, endOfValue(text, start, quotes, start + PROBE));
     const assigned = match[3] !== ':' || quotes !== '';
-    if (!isAssignedSecret((match[1] ?? '').toLowerCase(), text.slice(start, Math.min(end, start + PROBE)), assigned))
-      continue;
-    report(start, end, 'assigned');
-    ASSIGNED.lastIndex = end;
+    if (!isAssignedSecret((match[1] ?? '').toLowerCase(), value, assigned)) continue;
+    ASSIGNED.lastIndex = endOfValue(text, start, quotes, text.length);
+    report(start, ASSIGNED.lastIndex, 'assigned');
   }
 }
 
 function isAssignedSecret(word: string, value: string, assigned: boolean): boolean {
   if (isTold(value) || AWS_ID.test(value)) return false;
   const password = word.startsWith('pass') || word === 'pwd';
-  const weak = /^(?:token|authorization|cookie|credential)/.test(word);
+  const weak = /^(?:token|authorization|cookie)/.test(word);
   if (assigned) return weak ? value.length >= 8 && (looksMade(value) || value.length >= 20) : value.length >= 2;
   // After a colon in prose ("invalid token: expired", "no such secret: db-2") only what no word or name looks like.
   if (password) return value.length >= 6 && looksMade(value);
-  return value.length >= 16 && looksMade(value) && !UUID.test(value) && (isMixed(value) || shannonEntropy(value) > 3.5);
+  if (value.length < 16 || !looksMade(value) || UUID.test(value)) return false;
+  return isMixed(value) || (shannonEntropy(value) > 3.5 && /^[A-Za-z0-9]+$/.test(value));
 }
 
 /** `--password hunter2`, `curl -u name:password`. */
@@ -122,34 +123,55 @@ export function findParameters(text: string, report: Report): void {
     const inQuery = match[1] === '?' || match[1] === '&' || (isForm && match.index === 0);
     if (!inQuery && !ANYWHERE.test(name)) continue;
     const start = PARAMETER.lastIndex;
-    const end = indexFrom(PARAMETER_END, text, start);
-    const value = text.slice(start, Math.min(end, start + PROBE));
+    const value = matchAt(PARAMETER_VALUE, text, start);
     if (value.length < least || isTold(value)) continue;
+    const end = value.length < PROBE ? start + value.length : indexFrom(PARAMETER_END, text, start);
     report(start, end, name.includes('signature') || name === 'sig' ? 'signature' : 'parameter');
     PARAMETER.lastIndex = end;
   }
 }
 
-const AUTHORITY = /[^\s"'<>/?#\\]{0,512}/y;
-const AUTHORITY_WITH_SLASHES = /[^\s"'<>@]{0,512}@/y;
+const USERINFO_START = /[\s"'<>]/g;
+const LONGEST_USERINFO = 1_024;
 
-/** Passwords in URLs of any scheme, `postgres://app:secret@db`, and long user names that are tokens. */
+/**
+ * Passwords in URLs of any scheme, `postgres://app:secret@db`, and long user names that are tokens. Goes from "@" to "@",
+ * so that each part of the text is looked at once.
+ */
 export function findUserinfo(text: string, report: Report): void {
-  for (let mark = text.indexOf('://'); mark >= 0; mark = text.indexOf('://', mark + 3)) {
-    const start = mark + 3;
-    let authority = matchAt(AUTHORITY, text, start);
-    const colon = authority.indexOf(':');
-    // A password may hold a "/" as it is: then the "@" stands behind what looked like the end of the authority.
-    if (!authority.includes('@') && colon > 0 && !/^\d{0,5}$/.test(authority.slice(colon + 1))) {
-      authority = matchAt(AUTHORITY_WITH_SLASHES, text, start);
+  let previous = -1;
+  let last: { start: number; end: number } | undefined;
+  for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
+    const from = Math.max(previous + 1, at - LONGEST_USERINFO);
+    const between = text.slice(from, at);
+    if (last !== undefined && last.end === previous && !/[\s"'<>/?#\\]/.test(between)) {
+      // The password itself had an "@": the last one of the authority counts.
+      last = { start: last.start, end: at };
+      report(last.start, at, 'url_password');
+    } else {
+      const secret = secretOfUserinfo(between);
+      last = secret === undefined ? undefined : { start: at - secret.length, end: at };
+      if (last !== undefined) report(last.start, at, 'url_password');
     }
-    const at = authority.lastIndexOf('@');
-    if (at < 0) continue;
-    const secret = colon >= 0 && colon < at ? authority.slice(colon + 1, at) : authority.slice(0, at);
-    const hasPassword = colon >= 0 && colon < at;
-    if (isTold(secret) || (!hasPassword && !(secret.length >= 20 && looksMade(secret)))) continue;
-    report(start + at - secret.length, start + at, 'url_password');
+    previous = at;
   }
+}
+
+/** The password, or the token that stands for a user, in what precedes an "@"; undefined if that is no URL's userinfo. */
+function secretOfUserinfo(before: string): string | undefined {
+  const mark = before.lastIndexOf('://');
+  if (mark < 0) return undefined;
+  const userinfo = before.slice(mark + 3);
+  USERINFO_START.lastIndex = 0;
+  if (USERINFO_START.test(userinfo) || userinfo.includes('[REDACTED')) return undefined;
+  const colon = userinfo.indexOf(':');
+  const slash = userinfo.search(/[/?#]/);
+  // A password may hold a "/" as it is; behind a host, a port or nothing, the slash begins a path.
+  if (slash >= 0 && (colon < 0 || colon > slash || /^\d{0,5}$/.test(userinfo.slice(colon + 1, slash))))
+    return undefined;
+  const secret = colon < 0 ? userinfo : userinfo.slice(colon + 1);
+  if (isTold(secret) || (colon < 0 && (secret.length < 20 || !looksMade(secret)))) return undefined;
+  return secret;
 }
 
 function isTold(value: string): boolean {
@@ -166,9 +188,14 @@ function indexFrom(pattern: RegExp, text: string, start: number): number {
   return pattern.exec(text)?.index ?? text.length;
 }
 
-function endOfValue(text: string, start: number, quotes: string): number {
+/** Where a value ends, looked for no further than `limit`. */
+function endOfValue(text: string, start: number, quotes: string, limit: number): number {
+  const part = limit < text.length ? text.slice(start, limit) : text;
+  const offset = limit < text.length ? 0 : start;
   const quote = quotes.at(-1);
-  if (quote !== '"' && quote !== "'") return indexFrom(VALUE_END, text, start);
-  const close = text.indexOf(quotes.includes('\\') ? '\\' : quote, start);
-  return close < 0 ? text.length : close;
+  const isQuoted = quote === '"' || quote === "'";
+  const found = isQuoted
+    ? part.indexOf(quotes.includes('\\') ? '\\' : quote, offset)
+    : indexFrom(VALUE_END, part, offset);
+  return start - offset + (found < 0 ? part.length : found);
 }

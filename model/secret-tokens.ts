@@ -8,7 +8,7 @@ interface TokenRule {
   /** Words of which one must be in the text; without any, the rule is tried on every long enough mixed text. */
   readonly needs?: readonly string[];
   readonly pattern: RegExp;
-  /** What the match (or its group "secret") must also be. */
+  /** What the secret, which is the group of the match if it has one, must also be. */
   readonly accept?: (secret: string, text: string) => boolean;
 }
 
@@ -68,10 +68,10 @@ const RULES: readonly TokenRule[] = [
   {
     rule: 'bearer',
     needs: ['earer ', 'EARER ', 'earer\t'],
-    pattern: /(?<=\bbearer\s{1,8})[A-Za-z0-9._~+/=-]{16,}/gi,
+    pattern: /\bbearer\s{1,8}([A-Za-z0-9._~+/=-]{16,})/gi,
     accept: (secret) => looksMade(secret) || secret.length >= 32,
   },
-  { rule: 'okta_token', needs: ['SSWS', 'ssws'], pattern: /(?<=\bssws\s{1,8})[^\s"'\\,;[]{4,}/gi },
+  { rule: 'okta_token', needs: ['SSWS', 'ssws'], pattern: /\bssws\s{1,8}([^\s"'\\,;[]{4,})/gi },
   {
     rule: 'okta_token',
     pattern: /(?<![A-Za-z0-9_-])00[A-Za-z0-9_-]{40}(?![A-Za-z0-9_-])/g,
@@ -80,7 +80,7 @@ const RULES: readonly TokenRule[] = [
   {
     rule: 'basic_auth',
     needs: ['asic ', 'ASIC '],
-    pattern: /(?<=\bbasic\s{1,8})[A-Za-z0-9+/_-]{6,}={0,2}/gi,
+    pattern: /\bbasic\s{1,8}([A-Za-z0-9+/_-]{6,}={0,2})/gi,
     accept: isUserAndPassword,
   },
   {
@@ -143,8 +143,9 @@ export function findUnnamedTokens(text: string, report: Report): void {
 
 function findByRule({ rule, pattern, accept }: TokenRule, text: string, report: Report): void {
   for (const match of text.matchAll(pattern)) {
-    const [secret] = match;
-    if (accept === undefined || accept(secret, text)) report(match.index, match.index + secret.length, rule);
+    const secret = match[1] ?? match[0];
+    const end = match.index + match[0].length;
+    if (accept === undefined || accept(secret, text)) report(end - secret.length, end, rule);
   }
 }
 

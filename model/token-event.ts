@@ -191,7 +191,7 @@ export const cloudEventSchema = z.looseObject({
   dataschema: optionalText,
   recordedtime: optionalStamp,
   sequence: optionalText,
-  data: z.unknown(),
+  data: z.unknown().optional(),
 });
 export type CloudEvent = z.output<typeof cloudEventSchema>;
 

@@ -36,7 +36,7 @@ export function createIntake(deps: IntakeDeps): FastifyPluginAsync {
     addDoor(app, deps, inFlight, 'issuer.cloudevents', '/v1/ingest/cloudevents');
     app.post('/v1/ingest/*', { onRequest: refuseUnknownSource }, refuseUnknownSource);
     app.get('/v1/ingest/okta.log', answerOktaHandshake);
-    app.options('/v1/ingest/cloudevents', answerWebhookHandshake);
+    for (const name of ['cloudevents', 'issuer.cloudevents']) app.options(`/v1/ingest/${name}`, answerWebhookHandshake);
     await app.register(deliverRoute(deps));
     await app.register(importRoute(deps));
   };

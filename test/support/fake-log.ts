@@ -13,9 +13,9 @@ export interface FakeLog extends Pick<EventLog, 'append'> {
   readonly topics: Map<Family, LoggedRecord[]>;
   readonly all: () => LoggedRecord[];
   /** Makes every append from now on fail, or work again. */
-  break(broken: boolean): void;
+  readonly break: (broken: boolean) => void;
   /** Counts how the records of these ranges would end: by the adapters, and by whether the event was seen before. */
-  settle(ranges: readonly AppendedRange[]): Promise<Settled>;
+  readonly settle: (ranges: readonly AppendedRange[]) => Promise<Settled>;
 }
 
 /** The log in memory, with the index beside it, and a worker of a few lines. */

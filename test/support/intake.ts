@@ -87,9 +87,13 @@ export interface TestIntake {
   readonly log: FakeLog;
   readonly deps: IntakeDeps;
   /** Sends a body to a door. */
-  send(url: string, headers: Record<string, string>, body: string | Buffer): Promise<LightMyRequestResponse>;
-  inject(options: InjectOptions): Promise<LightMyRequestResponse>;
-  at(iso: string): void;
+  readonly send: (
+    url: string,
+    headers: Record<string, string>,
+    body: string | Buffer,
+  ) => Promise<LightMyRequestResponse>;
+  readonly inject: (options: InjectOptions) => Promise<LightMyRequestResponse>;
+  readonly at: (iso: string) => void;
 }
 
 /** An intake over a log in memory, as the composition would make it. */

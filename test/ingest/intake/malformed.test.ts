@@ -48,10 +48,10 @@ const trail = {
   headers: { 'content-type': 'application/json', authorization: `Bearer ${SECRETS.trail}` },
 };
 
-const with_ = <T extends object>(value: T, change: object): string => text({ ...value, ...change });
+const changed = (value: object, change: object): string => text({ ...value, ...change });
 const without = (value: object, name: string): string =>
   text(Object.fromEntries(Object.entries(value).filter(([key]) => key !== name)));
-const token = (change: object): string => with_(tokenEvent, { data: { ...tokenEvent.data, ...change } });
+const token = (change: object): string => changed(tokenEvent, { data: { ...tokenEvent.data, ...change } });
 const JWT = `${Buffer.from('{"alg":"ES256","kid":"1"}').toString('base64url')}.${Buffer.from('{"sub":"someone","iss":"https://x.example"}').toString('base64url')}.${'c2ln'.repeat(12)}`;
 
 /** Faults of the door: the answer, the reason, and nothing in the log. */
@@ -127,13 +127,13 @@ const AT_THE_DOOR: readonly [
     'bounds',
   ],
   ['a string too long for the contract', issuer, token({ user_agent: 'x'.repeat(2_049) }), 422, 'bounds'],
-  ['another specversion', issuer, with_(tokenEvent, { specversion: '0.3' }), 422, 'contract'],
+  ['another specversion', issuer, changed(tokenEvent, { specversion: '0.3' }), 422, 'contract'],
   ['no source', issuer, without(tokenEvent, 'source'), 422, 'contract'],
   ['no id', issuer, without(tokenEvent, 'id'), 422, 'contract'],
-  ['an empty id', issuer, with_(tokenEvent, { id: '' }), 422, 'contract'],
+  ['an empty id', issuer, changed(tokenEvent, { id: '' }), 422, 'contract'],
   ['no time', issuer, without(tokenEvent, 'time'), 422, 'contract'],
-  ['a time that is none', issuer, with_(tokenEvent, { time: 'yesterday' }), 422, 'contract'],
-  ['data that is no object', issuer, with_(tokenEvent, { data: 'x' }), 422, 'contract'],
+  ['a time that is none', issuer, changed(tokenEvent, { time: 'yesterday' }), 422, 'contract'],
+  ['data that is no object', issuer, changed(tokenEvent, { data: 'x' }), 422, 'contract'],
   [
     'a token without identity',
     issuer,
@@ -153,11 +153,17 @@ const AT_THE_DOOR: readonly [
     403,
     'issuer_not_registered_for_source',
   ],
-  ['a foreign source', issuer, with_(tokenEvent, { source: 'https://evil.example/eu1' }), 403, 'source_not_registered'],
+  [
+    'a foreign source',
+    issuer,
+    changed(tokenEvent, { source: 'https://evil.example/eu1' }),
+    403,
+    'source_not_registered',
+  ],
   [
     'a source of another credential',
     issuer,
-    with_(tokenEvent, { source: 'https://other.acme.example' }),
+    changed(tokenEvent, { source: 'https://other.acme.example' }),
     403,
     'source_not_registered',
   ],
@@ -166,7 +172,7 @@ const AT_THE_DOOR: readonly [
   [
     'a token in a context attribute',
     issuer,
-    with_(tokenEvent, { traceparent: 'glpat-AbCdEfGhIjKlMnOpQrSt' }),
+    changed(tokenEvent, { traceparent: 'glpat-AbCdEfGhIjKlMnOpQrSt' }),
     422,
     'token_material_present',
   ],
@@ -262,8 +268,8 @@ describe('faults of the door', () => {
 
 /** Faults of a record: taken in, and rejected by the worker with this reason. */
 const IN_THE_RECORD: readonly [string, { url: string; headers: Record<string, string> }, string, string][] = [
-  ['an id of another type', hook, with_(jobHook, { build_id: { a: 1 } }), 'wrong_type'],
-  ['a bad time', hook, with_(jobHook, { build_finished_at: 'soon' }), 'bad_timestamp'],
+  ['an id of another type', hook, changed(jobHook, { build_id: { a: 1 } }), 'wrong_type'],
+  ['a bad time', hook, changed(jobHook, { build_finished_at: 'soon' }), 'bad_timestamp'],
   ['no id', hook, without(jobHook, 'build_id'), 'missing_required_fields'],
   ['no time', stream, without(streamEvent, 'created_at'), 'missing_required_fields'],
   [
@@ -446,7 +452,7 @@ describe('issuers', () => {
   test('an event of the future is taken in: whether its clock is right is for the worker to say', async () => {
     const { send, log } = await createTestIntake();
     expect(
-      (await send(issuer.url, issuer.headers, with_(tokenEvent, { time: '2027-06-01T12:00:00Z' }))).statusCode,
+      (await send(issuer.url, issuer.headers, changed(tokenEvent, { time: '2027-06-01T12:00:00Z' }))).statusCode,
     ).toBe(202);
     expect(log.all()).toHaveLength(1);
   });

@@ -29,9 +29,9 @@ describe.each(SCENARIOS)('deliveries of %s at the door', (folder) => {
   test.skipIf(!existsSync(folder))(
     'every delivery is answered as the truth says, and no secret is stored (skipped where ../shared is absent)',
     async () => {
-      const read = <T>(name: string): T => JSON.parse(readFileSync(join(folder, name), 'utf8')) as T;
-      const { policy, secrets } = policyFromFacts(read<ScenarioFacts>('facts.json'));
-      const truth = read<Truth>('truth.json');
+      const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
+      const { policy, secrets } = policyFromFacts(read('facts.json') as ScenarioFacts);
+      const truth = read('truth.json') as Truth;
       const { inject, log } = await createTestIntake({
         policy,
         credentials: openCredentials(policy, secretsFrom(secrets)),

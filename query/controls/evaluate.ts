@@ -119,7 +119,10 @@ function conclude(
       counts.undetermined > 0
         ? ` ${counts.undetermined} further ${counts.undetermined === 1 ? 'item is' : 'items are'} undetermined.`
         : '';
-    return { result: 'exceptions_noted', reason: `Exceptions noted for ${counts.exception} of ${whole} items.${open}` };
+    return {
+      result: 'exceptions_noted',
+      reason: `Exceptions noted for ${counts.exception} of ${whole} items (${share(counts.exception, whole)} %).${open}`,
+    };
   }
   if (!observable)
     return {
@@ -146,6 +149,13 @@ function conclude(
   if (tested === 0)
     return { result: 'did_not_operate', reason: `All ${whole} items are excluded. Operation was not tested.` };
   return { result: 'no_exceptions_noted', reason: `No exceptions noted. The population of ${whole} was tested.` };
+}
+
+/** A share in percent: one digit that counts below 1 %, one decimal below 10 %. */
+function share(part: number, whole: number): string {
+  const percent = (100 * part) / whole;
+  if (percent >= 10) return percent.toFixed(0);
+  return percent >= 1 ? percent.toFixed(1) : String(Number(percent.toPrecision(1)));
 }
 
 function isObservable(test: AnyControlTest, sources: readonly SourceState[]): boolean {

@@ -42,3 +42,15 @@ describe.skipIf(!canScore)(`scenarios, adapters and queries alone${reason}`, () 
     },
   );
 });
+
+describe.skipIf(!canScore)(`a scenario through intake, log, worker, store and API${reason}`, () => {
+  test.each(['deliver', 'import'] as const)(
+    'acme-small by %s: every test and every chain is as truth tells',
+    { timeout: 600_000 },
+    async (via) => {
+      const { status, said } = await score('acme-small', via);
+      expect(said).toContain('ALL MATCH');
+      expect(status).toBe(0);
+    },
+  );
+});

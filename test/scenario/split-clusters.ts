@@ -6,28 +6,25 @@ import type { Policy } from '../../model/policy.ts';
 /**
  * A scenario's file of Kubernetes events holds several clusters, and no event says of which it is; an operator would
  * have a file a cluster. This gives the cluster of a line: the one whose authenticator takes tokens of the issuer that
- * minted the token in it. A token that no registered issuer minted belongs to a cluster that trusts another issuer.
- * What was done without such a token is of the first cluster.
+ * minted the token in it. Where the mint was not seen (a gap in the issuer's stream), the environment of the job that
+ * the token names decides; what was done without such a token is of the first cluster.
  */
 export async function clustersOf(folder: string, policy: Policy): Promise<(event: unknown) => string> {
   const clusters = policy.sources.filter((source) => source.family === 'k8s.audit');
-  const minted = await mintedTokens(folder);
-  const issuers = new Set(minted.values());
+  const [minted, jobs] = [await mintedTokens(folder), await jobEnvironments(folder)];
   const first = clusters[0]?.instance ?? '';
   return (event) => {
-    const jti = tokenOf(event);
-    if (jti === undefined) return first;
-    const issuer = minted.get(jti);
-    const trusted = clusters.find((cluster) =>
-      issuer === undefined ? !issuers.has(cluster.jwt_issuer ?? '') : cluster.jwt_issuer === issuer,
-    );
-    return trusted?.instance ?? first;
+    const extra = (event as { user?: { extra?: Record<string, readonly string[]> } }).user?.extra ?? {};
+    const jti = /^JTI=(.+)$/.exec(extra['authentication.kubernetes.io/credential-id']?.[0] ?? '')?.[1];
+    const issuer = jti === undefined ? undefined : minted.get(jti);
+    const byIssuer = clusters.find((cluster) => issuer !== undefined && cluster.jwt_issuer === issuer);
+    if (jti === undefined || byIssuer) return byIssuer?.instance ?? first;
+    const job = clusters.map((cluster) => extra[`${cluster.claim_prefix}/job-id`]?.[0]).find((id) => id !== undefined);
+    const name = jobs.get(job ?? '') ?? '';
+    const environment = policy.environments.gitlab[name] ?? name;
+    const known = policy.environments.kubernetes_clusters;
+    return clusters.find((cluster) => known[cluster.instance] === environment)?.instance ?? first;
   };
-}
-
-function tokenOf(event: unknown): string | undefined {
-  const extra = (event as { user?: { extra?: Record<string, readonly string[]> } }).user?.extra;
-  return /^JTI=(.+)$/.exec(extra?.['authentication.kubernetes.io/credential-id']?.[0] ?? '')?.[1];
 }
 
 async function mintedTokens(folder: string): Promise<ReadonlyMap<string, string>> {
@@ -37,6 +34,22 @@ async function mintedTokens(folder: string): Promise<ReadonlyMap<string, string>
     if (token?.iss !== undefined && token.jti !== undefined) minted.set(token.jti, token.iss);
   }
   return minted;
+}
+
+async function jobEnvironments(folder: string): Promise<ReadonlyMap<string, string>> {
+  const jobs = new Map<string, string>();
+  for await (const line of linesOf(`${folder}/by-source/gitlab-webhook.ndjson`)) {
+    const hook = JSON.parse(line) as {
+      deployable_id?: number;
+      environment?: string;
+      builds?: { id: number; environment?: { name?: string } | null }[];
+    };
+    if (hook.deployable_id !== undefined && typeof hook.environment === 'string')
+      jobs.set(String(hook.deployable_id), hook.environment);
+    for (const build of hook.builds ?? [])
+      if (build.environment?.name !== undefined) jobs.set(String(build.id), build.environment.name);
+  }
+  return jobs;
 }
 
 /** The lines of a file, or of the same file compressed; none where neither is there. */

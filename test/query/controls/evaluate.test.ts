@@ -81,7 +81,7 @@ describe('the result of a test', () => {
   test('never says more than was tested', () => {
     expect(evaluate([]).reason).toContain('Operation was not tested');
     expect(evaluate(['a', 'b!', 'c?']).reason).toBe(
-      'Exceptions noted for 1 of 3 items. 1 further item is undetermined.',
+      'Exceptions noted for 1 of 3 items (33 %). 1 further item is undetermined.',
     );
     expect(evaluate(['a', 'b']).reason).toBe('No exceptions noted. The population of 2 was tested.');
   });

@@ -1,60 +1,63 @@
 import type { Party } from '../../model/chain.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
 
-/** What is said of an action: who did it comes before, what it was done to after. */
+/** What is said of an action; what follows the bar is said only where there is something that it was done to. */
 const VERBS: Readonly<Record<string, string>> = {
-  'session.login': 'logged in',
-  'session.logout': 'logged out',
-  'session.assume': 'opened a session as',
-  'session.revoke': 'ended the session of',
-  'access.request': 'asked for access to',
-  'access.approve': 'approved',
-  'access.deny': 'denied',
-  'access.expire': 'let expire',
-  'access.cancel': 'cancelled',
-  'access.grant': 'granted',
-  'access.revoke': 'revoked',
-  'access.review': 'reviewed',
-  'group.member.add': 'added to the group',
-  'group.member.remove': 'removed from the group',
-  'pipeline.create': 'created a pipeline in',
-  'pipeline.update': 'has a pipeline running in',
-  'pipeline.finish': 'had a pipeline finish in',
-  'job.start': 'ran a job in',
-  'job.update': 'has a job waiting in',
-  'job.finish': 'had a job finish in',
-  'deployment.request': 'asked to deploy to',
-  'deployment.approve': 'approved the deployment to',
-  'deployment.reject': 'rejected the deployment to',
-  'deployment.start': 'started the deployment to',
-  'deployment.finish': 'finished the deployment to',
-  'merge_request.approve': 'approved the merge request in',
-  'merge_request.merge': 'merged into',
-  'token.request': 'asked for a token for',
-  'token.issue': 'was issued a token for',
-  'token.exchange': 'exchanged a token for one for',
-  'token.renew': 'renewed a token for',
-  'token.use': 'used a token at',
-  'token.revoke': 'revoked the token for',
-  'token.expire': 'let the token expire for',
-  'api.create': 'created',
-  'api.read': 'read',
-  'api.update': 'changed',
-  'api.delete': 'deleted',
-  'secret.read': 'read the secret',
-  'secret.write': 'wrote the secret',
-  'secret.delete': 'deleted the secret',
-  'secret.list': 'listed the secrets of',
-  'repo.read': 'read',
-  'repo.write': 'wrote to',
-  'artifact.download': 'downloaded from',
-  'exec.session.start': 'opened a session on',
-  'exec.session.end': 'closed a session on',
-  'config.change': 'changed the configuration of',
+  'session.login': 'logged in|to',
+  'session.logout': 'logged out|of',
+  'session.assume': 'opened a session|as',
+  'session.revoke': 'ended a session|of',
+  'access.request': 'asked for access|to',
+  'access.approve': 'approved|',
+  'access.deny': 'denied|',
+  'access.expire': 'let access expire|to',
+  'access.cancel': 'cancelled|',
+  'access.grant': 'granted access|to',
+  'access.revoke': 'revoked access|to',
+  'access.review': 'reviewed|',
+  'group.member.add': 'added a member|to',
+  'group.member.remove': 'removed a member|from',
+  'pipeline.create': 'created a pipeline|in',
+  'pipeline.update': 'has a pipeline running|in',
+  'pipeline.finish': 'had a pipeline finish|in',
+  'job.start': 'ran a job|in',
+  'job.update': 'has a job waiting|in',
+  'job.finish': 'had a job finish|in',
+  'deployment.request': 'asked to deploy|to',
+  'deployment.approve': 'approved the deployment|to',
+  'deployment.reject': 'rejected the deployment|to',
+  'deployment.start': 'started the deployment|to',
+  'deployment.finish': 'finished the deployment|to',
+  'merge_request.open': 'opened a merge request|in',
+  'merge_request.update': 'changed a merge request|in',
+  'merge_request.approve': 'approved a merge request|in',
+  'merge_request.unapprove': 'took back the approval of a merge request|in',
+  'merge_request.merge': 'merged|into',
+  'token.request': 'asked for a token|for',
+  'token.issue': 'was issued a token|for',
+  'token.exchange': 'exchanged a token|for one for',
+  'token.renew': 'renewed a token|for',
+  'token.use': 'used a token|at',
+  'token.revoke': 'revoked a token|for',
+  'token.expire': 'let a token expire|for',
+  'credential.create': 'made a credential|for',
+  'credential.rotate': 'changed a credential|of',
+  'credential.delete': 'deleted a credential|of',
+  'api.create': 'created|',
+  'api.read': 'read|',
+  'api.update': 'changed|',
+  'api.delete': 'deleted|',
+  'secret.read': 'read a secret|,',
+  'secret.write': 'wrote a secret|,',
+  'secret.delete': 'deleted a secret|,',
+  'secret.list': 'listed secrets|of',
+  'repo.read': 'read|',
+  'repo.write': 'wrote|to',
+  'artifact.download': 'downloaded|from',
+  'exec.session.start': 'opened a session|on',
+  'exec.session.end': 'closed a session|on',
+  'config.change': 'changed the configuration|of',
 };
-
-const LEADING =
-  / (?:(?:in|to|for|at|on|of|as|from)|the (?:group|secret|secrets of|deployment to|merge request in|token for|configuration of|session of)|a token for one for)$/;
 
 /**
  * One sentence that tells an event to a person: who did what to what, with the operation's own name where there is one,
@@ -62,17 +65,17 @@ const LEADING =
  */
 export function sentenceOf(event: StoredEvent, party: Party, behalf?: Party): string {
   const { call } = event.facts;
-  const verb = VERBS[event.action] ?? `did ${event.type} on`;
   const operation = call === undefined ? undefined : `${call.service}:${call.operation}`;
   const object = event.resource?.display ?? event.resource?.key;
-  // Without an object the words that lead to one go too: "asked to deploy to" becomes "asked to deploy".
-  const words = [nameOf(party), object === undefined ? verb.replace(LEADING, '') : verb, object];
+  const [verb, joining] = (VERBS[event.action] ?? `did ${event.type}|on`).split('|');
+  const words = object === undefined ? [nameOf(party), verb] : [nameOf(party), verb, joining, object];
   const asWhat = operation === undefined ? [] : [`(${operation}${call?.dry_run === true ? ', dry run' : ''})`];
   const isActing = event.stage === 'credential' || event.stage === 'touch';
   const forWhom = behalf === undefined || !isActing ? [] : [`on behalf of ${nameOf(behalf)}`];
   return [...words, ...asWhat, ...forWhom, ...ending(event)]
     .filter((word) => word !== undefined && word !== '')
-    .join(' ');
+    .join(' ')
+    .replace(' , ', ', ');
 }
 
 /** How a party is called: its display name, else its e-mail, else its key. A job's own identity by its project. */

@@ -4,6 +4,8 @@ import { createRules } from '../../query/chains/rules.ts';
 import { createIdentities, vouchedBy } from '../../query/identity.ts';
 import { traceText } from '../../query/trace-text.ts';
 import { chainA, commonRows, exchangeRow, graphOf, sessionRow, told, workedPolicy } from '../support/worked-chains.ts';
+import type { SourceState } from '../../model/control.ts';
+import { sourceState } from '../support/control-fixture.ts';
 import type { AuditEvent } from '../../model/event.ts';
 
 const policy = workedPolicy();
@@ -11,7 +13,15 @@ const policy = workedPolicy();
 function textOf(events: readonly AuditEvent[], focal: string): string {
   const graph = graphOf(events);
   const identities = createIdentities(policy, vouchedBy(graph.events.values()));
-  return traceText(buildChain(graph, focal, createRules(policy), { identities, sources: [] }));
+  return traceText(buildChain(graph, focal, createRules(policy), { identities, sources: sourcesOf(events) }));
+}
+
+// Every source was read for a day after its last event.
+function sourcesOf(events: readonly AuditEvent[]): SourceState[] {
+  const named = new Map(events.map((event) => [`${event.family} ${event.instance}`, event]));
+  return [...named.values()].map((event) =>
+    sourceState({ family: event.family, instance: event.instance, last_received_at: '2026-08-21T09:00:00.000000Z' }),
+  );
 }
 
 describe('traceText', () => {

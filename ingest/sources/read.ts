@@ -51,11 +51,20 @@ export function isObject(value: unknown): value is JsonObject {
 /** The value at a path, of whatever type; undefined where it ends. Only own properties: "__proto__" finds nothing. */
 export function at(value: unknown, ...path: Path): unknown {
   let found = value;
-  for (const step of path) {
+  for (let index = 0; index < path.length; index += 1) {
+    const step = path[index];
+    if (typeof found !== 'object' || found === null) return undefined;
     if (typeof step === 'number') found = Array.isArray(found) ? (found as unknown[])[step] : undefined;
-    else found = isObject(found) && Object.hasOwn(found, step) ? found[step] : undefined;
+    else found = Array.isArray(found) ? undefined : ownOf(found as JsonObject, step ?? '');
   }
   return found;
+}
+
+// What objects inherit are functions and `__proto__`, and JSON holds no function: so most steps need no second look-up.
+function ownOf(object: JsonObject, name: string): unknown {
+  const value = object[name];
+  if (typeof value !== 'function' && name !== '__proto__') return value;
+  return Object.hasOwn(object, name) ? value : undefined;
 }
 
 /** Text, as it is: sentinels are dropped where keys are built. */

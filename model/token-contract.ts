@@ -88,7 +88,10 @@ function toBreach(issue: { readonly path: readonly PropertyKey[]; readonly messa
     (done, part) => (typeof part === 'number' ? `${done}[${part}]` : join(done, String(part))),
     base,
   );
-  return { path: path || '(event)', message: issue.message };
+  const message = issue.message
+    .replace(/^Invalid input: expected .*, received undefined$/, 'is missing')
+    .replace(/^Invalid (?:input|option): expected /, 'must be ');
+  return { path: path || '(event)', message };
 }
 
 function join(path: string, name: string): string {

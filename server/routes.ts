@@ -4,6 +4,7 @@ import { openCredentials } from '../ingest/intake/credentials.ts';
 import { scanDelivery } from '../ingest/intake/json-scan.ts';
 import { createIntake } from '../ingest/intake/routes.ts';
 import type { Secrets } from '../ingest/intake/secrets.ts';
+import { readIngestSettings } from '../ingest/settings.ts';
 import type { EmbeddedLog } from '../ingest/log/local-index.ts';
 import { adapterFor } from '../ingest/sources/registry.ts';
 import type { Policy } from '../model/policy.ts';
@@ -52,6 +53,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       now,
       settle: createSettle(worker.worker, deps.store.reader),
       authorize,
+      ...readIngestSettings(),
     }),
   );
   await app.register(

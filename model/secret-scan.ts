@@ -16,8 +16,7 @@ const SHORTEST_UNNAMED = 26;
  */
 export function findSecrets(text: string): readonly SecretHit[] {
   const hits: SecretHit[] = [];
-  findPlain(text, hits);
-  const traits = traitsOf(text);
+  const traits = findPlain(text, hits);
   if (!mayHoldSecret(traits, text.length)) return hits;
   const decoded = (traits & TRAIT.assign) === 0 ? undefined : decodeUrl(text);
   if (decoded !== undefined) {
@@ -27,7 +26,8 @@ export function findSecrets(text: string): readonly SecretHit[] {
       hits.push({ start: decoded.places[start] ?? 0, end: decoded.places[end] ?? text.length, rule });
     }
   }
-  for (const word of base64Words(text)) {
+  const isMixedCase = (traits & (TRAIT.upper | TRAIT.lower)) === (TRAIT.upper | TRAIT.lower);
+  for (const word of isMixedCase ? base64Words(text) : []) {
     const inner: SecretHit[] = [];
     findPlain(word.text, inner);
     if (inner[0] !== undefined) hits.push({ start: word.start, end: word.end, rule: inner[0].rule });
@@ -35,19 +35,21 @@ export function findSecrets(text: string): readonly SecretHit[] {
   return hits.length < 2 ? hits : mergeHits(hits);
 }
 
-function findPlain(text: string, hits: SecretHit[]): void {
+/** What stands in the text as it is. Gives the traits of the text. */
+function findPlain(text: string, hits: SecretHit[]): number {
   const report = (start: number, end: number, rule: string): void => {
     if (end > start) hits.push({ start, end, rule });
   };
   findNamedTokens(text, report);
   const traits = traitsOf(text);
-  if (!mayHoldSecret(traits, text.length)) return;
+  if (!mayHoldSecret(traits, text.length)) return traits;
   const has = (trait: number): boolean => (traits & trait) === trait;
   if (text.length >= SHORTEST_UNNAMED && has(TRAIT.upper | TRAIT.lower | TRAIT.digit)) findUnnamedTokens(text, report);
   if (has(TRAIT.colon) && text.includes('://')) findUserinfo(text, report);
   if ((traits & (TRAIT.assign | TRAIT.colon)) !== 0) findAssigned(text, report);
   if (has(TRAIT.assign)) findParameters(text, report);
   if (has(TRAIT.dash | TRAIT.space)) findFlags(text, report);
+  return traits;
 }
 
 /**

@@ -84,6 +84,8 @@ export function findAssigned(text: string, report: Report): void {
     const quotes = match[5] ?? '';
     const value = text.slice(start, endOfValue(text, start, quotes, start + PROBE));
     const assigned = match[3] !== ':' || quotes !== '';
+    // A list that is told apart by colons ("okta_password:password:aut1"), and not a name with its value.
+    if (!assigned && match[4] === '' && value.includes(':')) continue;
     if (!isAssignedSecret((match[1] ?? '').toLowerCase(), value, assigned)) continue;
     ASSIGNED.lastIndex = endOfValue(text, start, quotes, text.length);
     report(start, ASSIGNED.lastIndex, 'assigned');

@@ -1,10 +1,10 @@
 import type { NameClass } from '../../model/secret-names.ts';
 import type { RedactionRule } from '../sources/adapter.ts';
 import { KIND } from './json-scalar.ts';
-import { keyInfoOf } from './key-info.ts';
+import { keyInfoAt } from './key-info.ts';
 import type { PathState } from './path-rules.ts';
 import type { Redaction, ScanFault, ScanLimits } from './scan-types.ts';
-import { afterValue, kindOf, rawText, readText } from './tape-walk.ts';
+import { afterValue, kindOf, readText } from './tape-walk.ts';
 import type { ReadText } from './tape-walk.ts';
 
 /** What holds for all elements of a delivery. */
@@ -100,7 +100,7 @@ function pathOf(walk: Walk): string {
       continue;
     }
     const key = readText(walk.read, frame.key);
-    if (keyInfoOf(rawText(walk.read, frame.key)).secret !== undefined) path += '[REDACTED]';
+    if (keyInfoAt(walk.read, frame.key).secret !== undefined) path += '[REDACTED]';
     else if (/^[A-Za-z_][\w-]{0,63}$/.test(key)) path += path === '' ? key : `.${key}`;
     else path += `[${JSON.stringify(key.slice(0, LONGEST_SEGMENT))}]`;
   }

@@ -24,7 +24,11 @@ const STOP = 128;
 const CLASSES = TRAIT_OF.map((traits, byte) => (byte < 0x20 || byte === 0x22 || byte === 0x5c ? STOP : traits));
 const HEX = Uint8Array.from({ length: 256 }, (_, byte) => (/[0-9a-fA-F]/.test(String.fromCharCode(byte)) ? 1 : 0));
 const SIMPLE_ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
-const LITERALS = new Map(['true', 'false', 'null'].map((word) => [word.charCodeAt(0), Buffer.from(word)]));
+const LITERALS: Readonly<Record<number, Uint8Array>> = {
+  0x74: Buffer.from('true'),
+  0x66: Buffer.from('false'),
+  0x6e: Buffer.from('null'),
+};
 const DIGITS_OF_A_DOUBLE = 300;
 
 const FIRST_ROWS = 4_096;
@@ -97,11 +101,8 @@ export function readScalar(bytes: Buffer, start: number, limits: ScanLimits, sta
   const byte = bytes[start];
   if (byte === 0x22) return readString(bytes, start, KIND.string, limits, state);
   if (byte === 0x2d || isDigit(byte)) return readNumber(bytes, start, limits, state);
-  const word = byte === undefined ? undefined : LITERALS.get(byte);
-  if (
-    word !== undefined &&
-    bytes.compare(word, 0, word.length, start, Math.min(start + word.length, bytes.length)) === 0
-  ) {
+  const word = byte === undefined ? undefined : LITERALS[byte];
+  if (word !== undefined && word.every((letter, at) => bytes[start + at] === letter)) {
     push(state, KIND.literal, start, start + word.length);
     return start + word.length;
   }

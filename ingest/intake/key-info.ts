@@ -1,9 +1,13 @@
 import { classifyName } from '../../model/secret-names.ts';
 import type { NameClass } from '../../model/secret-names.ts';
 import { findSecrets } from '../../model/secret-scan.ts';
+import { ESCAPED } from './json-scalar.ts';
+import { rawText } from './tape-walk.ts';
+import type { ReadText } from './tape-walk.ts';
 
-/** What the text of a key says, found once for each text. */
+/** What a key says, found once for each text. */
 export interface KeyInfo {
+  readonly text: string;
   readonly name: NameClass;
   /** The rule by which the key itself is a secret. */
   readonly secret: string | undefined;
@@ -11,22 +15,25 @@ export interface KeyInfo {
   readonly isValue: boolean;
 }
 
-const MOST_KEYS = 4_096;
-const LONGEST_KEY = 64;
-const known = new Map<string, KeyInfo>();
+const SLOTS = 4_096;
+const LONGEST_KEPT = 64;
+// A source repeats a few hundred keys for ever. One slot a hash: whoever makes keys up only pushes others out.
+const slots: (KeyInfo | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
 
-/** Judges a key. The texts of short keys are remembered, because a source repeats a few hundred of them for ever. */
-export function keyInfoOf(text: string): KeyInfo {
-  const found = known.get(text);
-  if (found !== undefined) return found;
-  const info: KeyInfo = {
-    name: classifyName(text),
-    secret: findSecrets(text)[0]?.rule,
-    isValue: /^value$/i.test(text),
-  };
-  if (text.length > LONGEST_KEY || info.secret !== undefined) return info;
-  // A sender that makes keys up only costs the memory of what was known.
-  if (known.size >= MOST_KEYS) known.clear();
-  known.set(text, info);
+/** Judges the key at a token. */
+export function keyInfoAt(read: ReadText, token: number): KeyInfo {
+  const { tape, text } = read;
+  if (((tape.kinds[token] ?? 0) & ESCAPED) !== 0) return judge(rawText(read, token));
+  const start = (tape.starts[token] ?? 0) + 1;
+  const length = (tape.ends[token] ?? 0) - 1 - start;
+  const slot = (tape.links[token] ?? 0) & (SLOTS - 1);
+  const found = slots[slot];
+  if (found !== undefined && found.text.length === length && text.startsWith(found.text, start)) return found;
+  const info = judge(rawText(read, token));
+  if (length <= LONGEST_KEPT && info.secret === undefined) slots[slot] = info;
   return info;
+}
+
+function judge(text: string): KeyInfo {
+  return { text, name: classifyName(text), secret: findSecrets(text)[0]?.rule, isValue: /^value$/i.test(text) };
 }

@@ -1,4 +1,4 @@
-import { isHarmlessValue } from '../../model/secret-names.ts';
+import { classifyName, isHarmlessValue } from '../../model/secret-names.ts';
 import type { NameClass } from '../../model/secret-names.ts';
 import { findSecrets, findSecretsInField, redactText } from '../../model/secret-scan.ts';
 import { hasAnchor, isAwsSecret } from '../../model/secret-tokens.ts';
@@ -9,7 +9,7 @@ import type { TextPart } from '../sources/redact-part.ts';
 import { applyEdits, noteRedaction, replaceToken } from './element-walk.ts';
 import type { Frame, RedactionPlan, Walk } from './element-walk.ts';
 import { ESCAPED, KIND } from './json-scalar.ts';
-import { keyInfoOf } from './key-info.ts';
+import { keyInfoAt } from './key-info.ts';
 import type { PathState } from './path-rules.ts';
 import type { ScanFault, ScannedElement } from './scan-types.ts';
 import { afterValue, findPath, hasRepeatedKey, kindOf, keysOf, rawText, readText } from './tape-walk.ts';
@@ -54,12 +54,12 @@ function visitKey(walk: Walk, frame: Frame, token: number): void {
     walk.fault = { reason: 'bounds', detail: `more than ${plan.limits.maxKeys} keys in one event`, position };
     return;
   }
-  const text = rawText(read, token);
+  const info = keyInfoAt(read, token);
+  const { text } = info;
   if (text === '__proto__' || (text === 'prototype' && frame.ofConstructor)) {
     walk.fault = { reason: 'invalid_json', detail: PROTOTYPE, position };
     return;
   }
-  const info = keyInfoOf(text);
   frame.key = token;
   frame.valueState = frame.state.dead ? frame.state : frame.state.next(text);
   frame.valueName = info.name;
@@ -166,7 +166,7 @@ function visitPart(walk: Walk, token: number, part: TextPart, rule: string): voi
 function visitString(walk: Walk, frame: Frame | undefined, fieldName: NameClass, token: number): void {
   const { read, plan } = walk;
   let name = fieldName;
-  if (name === 'plain' && frame?.isPairValue === true) name = keyInfoOf(pairNameOf(walk, frame) ?? '').name;
+  if (name === 'plain' && frame?.isPairValue === true) name = classifyName(pairNameOf(walk, frame) ?? '');
   if (name === 'plain' && !isWorthALook(read, token)) return;
   const text = rawText(read, token);
   const issuer = plan.secrets === 'refuse';

@@ -178,6 +178,7 @@ describe('what is no secret', () => {
     'aws/creds/payments-deploy/LeAsEmadeup0123456789abcd',
     'project_path:platform/payments:ref_type:branch:ref:main',
     'https://b.s3.amazonaws.com/k?versionId=3sL4kqtJlcpXroDTDmJrmSpXd3dIbrHY',
+    'okta_password:password:aut1ozkn3o1Wpnlo11d8',
     'curl/8.5.0',
     'aws-cli/2.15.0 md/awscrt#0.19.19 ua/2.0 os/linux#6.1 md/arch#x86_64',
     'labelSelector=app%3Dpayments&limit=500',
@@ -283,26 +284,26 @@ describe('500 secrets in 20 forms', () => {
     Array.from({ length: size }, () => alphabet[random(alphabet.length)]).join('');
   const base64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
   const forms: readonly (() => [text: string, secret: string])[] = [
-    () => with_(`eyJ${word(30)}.${word(60)}.${word(43)}`, (s) => `denied: ${s}`),
-    () => with_(`glpat-${word(20)}`, (s) => `pushed with ${s}.`),
-    () => with_(`glrt-${word(20)}`, (s) => `runner=${s}`),
-    () => with_(`ghp_${word(36)}`, (s) => `git clone https://${s}@github.example/x`),
-    () => with_(`hvs.${word(90)}`, (s) => `X-Vault-Token=${s}`),
-    () => with_(`s.${word(24)}`, (s) => `lookup of ${s} failed`),
-    () => with_(`xoxb-${word(12)}-${word(24)}`, (s) => `slack ${s}`),
-    () => with_(word(48), (s) => `Authorization: Bearer ${s}`),
-    () => with_(`00${word(40)}`, (s) => `Authorization: SSWS ${s}`),
-    () => with_(word(40, base64), (s) => `AKIA${word(16, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567')} ${s}`),
-    () => with_(word(40, base64), (s) => `aws_secret_access_key = ${s}`),
-    () => with_(`IQoJ${word(300, base64)}==`, (s) => `export AWS_SESSION_TOKEN=${s}`),
-    () => with_(word(16), (s) => `postgres://app:${s}@db.example:5432/x`),
-    () => with_(word(64, '0123456789abcdef'), (s) => `https://b.example/k?X-Amz-Date=1&X-Amz-Signature=${s}`),
-    () => with_(word(30), (s) => `https://a.example/cb?code=${s}&x=1`),
-    () => with_(word(14), (s) => `export DB_PASSWORD='${s}'`),
-    () => with_(word(24), (s) => `{"user":"a","client_secret":"${s}"}`),
-    () => with_(word(64), (s) => `-----BEGIN EC PRIVATE KEY-----\n${s}\n-----END EC PRIVATE KEY-----`),
-    () => with_(Buffer.from(`svc:${word(12)}`).toString('base64'), (s) => `Authorization: Basic ${s}`),
-    () => with_(word(18), (s) => `mysql --password ${s} orders`),
+    () => hidden(`eyJ${word(30)}.${word(60)}.${word(43)}`, (s) => `denied: ${s}`),
+    () => hidden(`glpat-${word(20)}`, (s) => `pushed with ${s}.`),
+    () => hidden(`glrt-${word(20)}`, (s) => `runner=${s}`),
+    () => hidden(`ghp_${word(36)}`, (s) => `git clone https://${s}@github.example/x`),
+    () => hidden(`hvs.${word(90)}`, (s) => `X-Vault-Token=${s}`),
+    () => hidden(`s.${word(24)}`, (s) => `lookup of ${s} failed`),
+    () => hidden(`xoxb-${word(12)}-${word(24)}`, (s) => `slack ${s}`),
+    () => hidden(word(48), (s) => `Authorization: Bearer ${s}`),
+    () => hidden(`00${word(40)}`, (s) => `Authorization: SSWS ${s}`),
+    () => hidden(word(40, base64), (s) => `AKIA${word(16, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567')} ${s}`),
+    () => hidden(word(40, base64), (s) => `aws_secret_access_key = ${s}`),
+    () => hidden(`IQoJ${word(300, base64)}==`, (s) => `export AWS_SESSION_TOKEN=${s}`),
+    () => hidden(word(16), (s) => `postgres://app:${s}@db.example:5432/x`),
+    () => hidden(word(64, '0123456789abcdef'), (s) => `https://b.example/k?X-Amz-Date=1&X-Amz-Signature=${s}`),
+    () => hidden(word(30), (s) => `https://a.example/cb?code=${s}&x=1`),
+    () => hidden(word(14), (s) => `export DB_PASSWORD='${s}'`),
+    () => hidden(word(24), (s) => `{"user":"a","client_secret":"${s}"}`),
+    () => hidden(word(64), (s) => `-----BEGIN EC PRIVATE KEY-----\n${s}\n-----END EC PRIVATE KEY-----`),
+    () => hidden(Buffer.from(`svc:${word(12)}`).toString('base64'), (s) => `Authorization: Basic ${s}`),
+    () => hidden(word(18), (s) => `mysql --password ${s} orders`),
   ];
   const wraps: readonly ((text: string) => string)[] = [
     (text) => text,
@@ -324,7 +325,7 @@ describe('500 secrets in 20 forms', () => {
     expect(left.length, left.join('\n')).toBeLessThanOrEqual(10);
   });
 
-  function with_(secret: string, text: (secret: string) => string): [string, string] {
+  function hidden(secret: string, text: (secret: string) => string): [string, string] {
     return [text(secret), secret];
   }
   function decode(text: string): string {
@@ -464,11 +465,11 @@ describe('time', () => {
   test('names and classes of values too', () => {
     for (const piece of pieces) {
       const text = repeated(piece);
-      const start = performance.now();
+      const start = process.cpuUsage();
       classifyName(text);
       findSecretsInField('suspect', text, false);
       findSecretsInField('secret', text, true);
-      expect(performance.now() - start, piece).toBeLessThan(100);
+      expect(process.cpuUsage(start).user / 1_000, piece).toBeLessThan(60);
     }
   });
 });

@@ -7,7 +7,7 @@ export function findEventsByRef(tenant: string, refs: readonly string[], asOfMs:
   return {
     sql: `SELECT ${EVENT_COLUMNS}
 FROM events
-WHERE tenant = {tenant:String} AND events.ref IN {refs:Array(UInt64)} AND disposition = 'accepted'
+WHERE tenant = {tenant:String} AND events.ref IN {refs:Array(UInt64)} AND events.disposition = 'accepted'
   AND received_at <= fromUnixTimestamp64Milli({as_of:Int64})
 ORDER BY events.ref`,
     params: { tenant, refs, as_of: asOfMs },
@@ -32,7 +32,7 @@ export function findEventsByName(
   return {
     sql: `SELECT ${EVENT_COLUMNS}
 FROM events
-WHERE tenant = {tenant:String} AND family = {family:String} AND ${match} AND disposition = 'accepted'
+WHERE tenant = {tenant:String} AND family = {family:String} AND ${match} AND events.disposition = 'accepted'
   AND received_at <= fromUnixTimestamp64Milli({as_of:Int64})
 ORDER BY events.ref
 LIMIT 1000`,
@@ -46,7 +46,7 @@ export function findEventsById(tenant: string, eventId: string, asOfMs: number):
   return {
     sql: `SELECT ${EVENT_COLUMNS}
 FROM events
-WHERE tenant = {tenant:String} AND event_id = {event_id:UUID} AND received_at <= fromUnixTimestamp64Milli({as_of:Int64})
+WHERE tenant = {tenant:String} AND events.event_id = {event_id:UUID} AND received_at <= fromUnixTimestamp64Milli({as_of:Int64})
 ORDER BY events.ref
 LIMIT 1000`,
     params: { tenant, event_id: eventId, as_of: asOfMs },

@@ -47,7 +47,7 @@ export function findTimeline(request: TimelineRequest): Query<EventRow> {
   return {
     sql: `SELECT ${EVENT_COLUMNS}
 FROM events
-WHERE tenant = {tenant:String} AND disposition = 'accepted'
+WHERE tenant = {tenant:String} AND events.disposition = 'accepted'
   AND occurred_at >= fromUnixTimestamp64Micro({from_us:Int64}) AND occurred_at < fromUnixTimestamp64Micro({to_us:Int64})
   AND received_at <= fromUnixTimestamp64Milli({as_of:Int64}) ${after}
   AND ${sql}

@@ -113,7 +113,7 @@ FROM
   (
     SELECT family, instance, occurred_at AS at
     FROM events
-    WHERE tenant = {tenant:String} AND family = {family:String} AND instance = {instance:String} AND disposition = 'accepted'
+    WHERE tenant = {tenant:String} AND family = {family:String} AND instance = {instance:String} AND events.disposition = 'accepted'
       AND received_at <= fromUnixTimestamp64Milli({as_of:Int64})
   )
 )

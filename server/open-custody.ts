@@ -36,6 +36,7 @@ export interface CustodyOptions {
 /** An open data folder with its API. */
 export interface Custody {
   readonly app: FastifyInstance;
+  readonly store: Store;
   /** The local bearer token; it stands in `tokenFile`, which only its owner can read. */
   readonly token: string;
   readonly tokenFile: string;
@@ -72,6 +73,7 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
     closing.push(() => app.close());
     return {
       app,
+      store,
       token,
       tokenFile: join(folder.path, 'server.json'),
       async listen(host, port) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../model/canonical-json.ts';
 import { FRAMEWORKS } from '../../model/control.ts';
-import type { CheckResult, FrameworkId, SourceState, TestId } from '../../model/control.ts';
+import type { CheckResult, FrameworkId, SourceState, TestId, TestResult } from '../../model/control.ts';
 import type { Policy } from '../../model/policy.ts';
 import { Problem } from '../../model/problem.ts';
 import { formatMicros } from '../../model/time.ts';
@@ -14,6 +14,7 @@ import type { AnyControlTest, ControlContext } from './control-test.ts';
 import { createCredentials } from './credentials.ts';
 import { evaluateTest } from './evaluate.ts';
 import { createFlows } from './flows.ts';
+import { productionBirths } from './production-issues.ts';
 import { findUses } from './uses.ts';
 
 /** What is to be checked. Times are microseconds UTC; the period is `[from, to)`; only what arrived by `asOf` is seen. */
@@ -26,17 +27,45 @@ export interface CheckRequest {
   readonly tests?: readonly TestId[];
 }
 
-/** The pure part: judges a graph that holds the period's events and whatever their chains need. */
-export function checkGraph(input: {
+/** Flows that are walked before the event loop gets its turn: some tens of milliseconds. */
+const FLOWS_A_STEP = 25;
+
+export interface CheckInput {
   readonly graph: Graph;
   readonly sources: readonly SourceState[];
   readonly policy: Policy;
   readonly request: CheckRequest;
-  readonly tests?: readonly AnyControlTest[];
-}): CheckResult {
-  const { graph, sources, policy, request } = input;
-  const tests = input.tests ?? selectTests(request);
-  const context = createContext(graph, policy, request);
+}
+
+/** The pure part: judges a graph that holds the period's events and whatever their chains need. */
+export function checkGraph(input: CheckInput): CheckResult {
+  const context = createContext(input.graph, input.policy, input.request);
+  return describeCheck(
+    input,
+    selectTests(input.request).map((test) => evaluateTest(test, context, input.sources)),
+  );
+}
+
+/** The same, step by step: `pause` is awaited between steps, so that whatever else the process does can go on. */
+export async function checkGraphInSteps(input: CheckInput, pause: () => Promise<void>): Promise<CheckResult> {
+  const context = createContext(input.graph, input.policy, input.request);
+  await pause();
+  // Walking the flows is most of the work; they are remembered, so the tests find them done.
+  let walked = 0;
+  for (const key of productionBirths(context).keys()) {
+    context.flows.of(key);
+    walked += 1;
+    if (walked % FLOWS_A_STEP === 0) await pause();
+  }
+  const results: TestResult[] = [];
+  for (const test of selectTests(input.request)) {
+    await pause();
+    results.push(evaluateTest(test, context, input.sources));
+  }
+  return describeCheck(input, results);
+}
+
+function describeCheck({ policy, request, sources }: CheckInput, tests: readonly TestResult[]): CheckResult {
   return {
     tenant: policy.tenant,
     frameworks: request.framework === 'all' ? FRAMEWORKS : [request.framework],
@@ -46,7 +75,7 @@ export function checkGraph(input: {
     catalogue_version: catalogueVersion(),
     policy_sha256: createHash('sha256').update(canonicalJson(policy)).digest('hex'),
     sources,
-    tests: tests.map((test) => evaluateTest(test, context, sources)),
+    tests,
   };
 }
 

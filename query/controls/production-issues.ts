@@ -24,18 +24,22 @@ const remembered = new WeakMap<ControlContext, readonly Candidate<ProductionIssu
 export function selectProductionIssues(context: ControlContext): readonly Candidate<ProductionIssue>[] {
   const known = remembered.get(context);
   if (known) return known;
-  const found = new Map<string, Candidate<ProductionIssue>>();
+  const candidates = [...productionBirths(context)].map(([key, birth]) => describe(context, key, birth));
+  remembered.set(context, candidates);
+  return candidates;
+}
+
+/** The first issue of each production credential of the period by its key; no flow is walked for it. */
+export function productionBirths(context: ControlContext): ReadonlyMap<string, StoredEvent> {
+  const found = new Map<string, StoredEvent>();
   for (const event of context.graph.events.values()) {
     const key = event.facts.credential?.key;
     if (key === undefined || found.has(key) || !isProductionBirth(context, key, event)) continue;
     const first = context.credentials.birthsOf(key).find((birth) => isProductionBirth(context, key, birth)) ?? event;
-    if (first.occurredAt < context.from || first.occurredAt >= context.to || hasProductionForebear(context, key))
-      continue;
-    found.set(key, describe(context, key, first));
+    if (first.occurredAt < context.from || first.occurredAt >= context.to) continue;
+    if (!hasProductionForebear(context, key)) found.set(key, first);
   }
-  const candidates = [...found.values()];
-  remembered.set(context, candidates);
-  return candidates;
+  return found;
 }
 
 /** Why an issue is a matter of another control; undefined where it is one of this. */

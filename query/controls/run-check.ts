@@ -1,9 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import type { CheckResult } from '../../model/control.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Reader } from '../../store/query.ts';
 import { createRules } from '../chains/rules.ts';
 import { readSources } from '../sources.ts';
-import { checkGraph, selectTests } from './check-graph.ts';
+import { checkGraphInSteps, selectTests } from './check-graph.ts';
 import type { CheckRequest } from './check-graph.ts';
 import { loadPeriod } from './load-period.ts';
 
@@ -18,9 +19,9 @@ export interface CheckDeps {
  * `invalid_request` for an empty period, `not_found` for a test that is not built.
  */
 export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<CheckResult> {
-  const tests = selectTests(request);
+  selectTests(request);
   const rules = createRules(deps.policy);
   const graph = await loadPeriod(deps.reader, deps.policy.tenant, rules, request);
   const sources = await readSources(deps.reader, deps.policy, request.asOf);
-  return checkGraph({ graph, sources, policy: deps.policy, request, tests });
+  return checkGraphInSteps({ graph, sources, policy: deps.policy, request }, setImmediate);
 }

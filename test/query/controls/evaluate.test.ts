@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { TestId } from '../../../model/control.ts';
 import { CATALOGUE, catalogueVersion, testsFor } from '../../../query/controls/catalogue.ts';
-import { checkGraph } from '../../../query/controls/check-graph.ts';
+import { checkGraph, checkGraphInSteps } from '../../../query/controls/check-graph.ts';
 import { checkText } from '../../../query/controls/check-text.ts';
 import { HOLDS, undecided } from '../../../query/controls/control-test.ts';
 import type { AnyControlTest, Candidate } from '../../../query/controls/control-test.ts';
@@ -113,6 +113,19 @@ test('the same inputs give the same bytes', () => {
     );
   };
   expect(make()).toBe(make());
+});
+
+test('a check that gives way between its steps says the same', async () => {
+  const fixture = createFixture();
+  addRun(fixture, { job: 1, issuedAt: '2026-03-10T10:00:00Z' });
+  const input = { graph: fixture.graph(), sources: [sourceState({})], policy: fixture.policy, request };
+  let pauses = 0;
+  const inSteps = await checkGraphInSteps(input, () => {
+    pauses += 1;
+    return Promise.resolve();
+  });
+  expect(inSteps).toEqual(checkGraph(input));
+  expect(pauses).toBeGreaterThan(CATALOGUE.length);
 });
 
 test('an empty period and an unknown test are told apart from an empty result', () => {

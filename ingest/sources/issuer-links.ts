@@ -51,7 +51,9 @@ export function addTokenLinks(draft: Draft, event: Doc, data: Doc, phase: TokenP
     .filter((key) => key !== undefined);
   const requests = addRequests(draft, event, data, phase);
   const job = addCi(draft, data);
+  addWorkload(draft, data);
   const policy = addHubs(draft, data);
+  addCorrelation(draft, event, data);
   if (minted && token) {
     for (const request of requests.all) addEdge(draft, request, token, { relation: 'authorised', rule: 'E33' });
     for (const parent of parents) addEdge(draft, parent, token, { relation: 'exchanged', rule: 'E14' });
@@ -140,6 +142,25 @@ function addCi(draft: Draft, data: Doc): Key | undefined {
   addKey(draft, gitlabKey('gitlab:runner', host, getId(ci, 'runner_id')), 'place', 'data.ci.runner_id');
   addKey(draft, gitlabKey('gitlab:user', host, getId(ci, 'user_id')), 'mentions', 'data.ci.user_id');
   return job;
+}
+
+// A pod may live for months and ask for a token each minute: it is named for search, and joins nothing.
+function addWorkload(draft: Draft, data: Doc): void {
+  const k8s = partOf(data, 'workload', 'k8s');
+  const cluster = getString(k8s, 'cluster');
+  if (cluster === undefined) return;
+  const name = [getString(k8s, 'namespace'), getString(k8s, 'service_account')];
+  const account = name.every((part) => part !== undefined) ? keyOf('k8s:sa', cluster, name.join('/')) : undefined;
+  addKey(draft, account, 'actor', k8s.where);
+  addKey(draft, keyOf('k8s:pod', cluster, getString(k8s, 'pod_uid')), 'mentions', `${k8s.where}.pod_uid`);
+}
+
+// A transaction keeps its id when its tokens are replaced (3.5). A trace is the caller's word and may span many flows.
+function addCorrelation(draft: Draft, event: Doc, data: Doc): void {
+  const domain = normaliseHost(getString(data, 'token', 'iss') ?? getString(event, 'source'));
+  addKey(draft, keyOf('txn', domain, getString(data, 'txn')), 'subject', 'data.txn');
+  const trace = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(getString(event, 'traceparent') ?? '')?.[1];
+  addKey(draft, keyOf('trace', undefined, trace), 'mentions', 'traceparent', 'asserted');
 }
 
 function addTarget(draft: Draft, data: Doc, token: Key, reached: boolean): void {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import type { Family } from '../../model/source.ts';
 import { Problem } from '../../model/problem.ts';
 import type { AppendedRange, LogRecord } from './event-log.ts';
@@ -10,7 +11,7 @@ import type { LogWriter, PendingFacts } from './log-writer.ts';
 import type { LogStore } from './log-store.ts';
 
 export interface EmbeddedLogOptions {
-  /** Made if it is not there. Its owner must hold the data folder (folder.ts). */
+  /** The data folder, which this process must own (folder.ts). The log lies in `log/` below it, and is made there. */
   readonly folder: string;
   /** Partitions of each topic, fixed when the log is made; 1 if not given. */
   readonly partitions?: number;
@@ -22,7 +23,7 @@ export interface EmbeddedLogOptions {
  * another make, `unavailable` when it is closed or the disk refuses.
  */
 export function openEmbeddedLog({ folder, partitions }: EmbeddedLogOptions): EmbeddedLog {
-  const store = openLogStore(folder, partitions);
+  const store = openLogStore(join(folder, 'log'), partitions);
   const writer = createLogWriter(store);
   const consumers = new Set<() => Promise<void>>();
   const placeOf = (topic: Family, key: string) => ({ topic, partition: partitionOf(key, store.partitions) });

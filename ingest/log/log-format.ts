@@ -22,6 +22,7 @@ const KNOWN_NAMES: readonly string[] = [
   HEADERS.source, HEADERS.instance, HEADERS.tenant, HEADERS.delivery, HEADERS.redacted, HEADERS.part, HEADERS.unreadable,
   'content-type', 'webhook-id', 'webhook-timestamp', 'svix-id', 'svix-timestamp', 'idempotency-key',
   'x-gitlab-event', 'x-gitlab-instance', 'x-gitlab-audit-event-type',
+  HEADERS.duplicateKeys,
 ]; // prettier-ignore
 const NUMBER_OF = new Map(KNOWN_NAMES.map((name, index) => [name, index + 1]));
 

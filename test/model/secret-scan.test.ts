@@ -271,6 +271,9 @@ describe('fields', () => {
   test('names that only an issuer must not use', () => {
     expect(findSecretsInField('issuer', 'NotFound', false)).toEqual([]);
     expect(findSecretsInField('issuer', 'SplxlOBe', true)).toHaveLength(1);
+    const bearer = 'sent Bearer abcdefghijklmnopqrst';
+    expect(findSecretsInField('plain', bearer, true)).toHaveLength(1);
+    expect(findSecretsInField('plain', bearer, false)).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Reader } from '../../store/query.ts';
 import { toStoredEvent } from '../../store/queries/event-row.ts';
-import { findEventsByRef } from '../../store/queries/find-events.ts';
+import { findEventsByRef, findEventsNaming } from '../../store/queries/find-events.ts';
 import { findNames } from '../../store/queries/find-names.ts';
 import { findSharedNames } from '../../store/queries/find-shared-names.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
@@ -22,6 +22,12 @@ export async function loadEvents(
   const refs = new Set<string>();
   for (const key of keys.keys()) for (const edge of graph.parents(key)) refs.add(edge.ref);
   for (const key of keys.keys()) for (const edge of graph.children(key)) if (keys.has(edge.child)) refs.add(edge.ref);
+  if (chain.length + sessions.length <= limits.chunk && refs.size <= limits.chunk) {
+    const wanted = { keys: chain, begun: sessions, refs: [...refs].filter((ref) => !graph.events.has(ref)) };
+    const rows = await reader.read(findEventsNaming(tenant, wanted, asOfMs, limits.fanOut));
+    for (const event of await nameEvents(reader, tenant, rows.map(toStoredEvent), asOfMs)) graph.addEvent(event);
+    return;
+  }
   for (const [group, births] of [
     [chain, false],
     [sessions, true],

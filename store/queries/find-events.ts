@@ -16,6 +16,34 @@ ORDER BY events.ref`,
 }
 
 /**
+ * Accepted events that name any of `keys`, begin any of `begun`, or stand at `refs`: all events of a chain in one query.
+ * At most `perKey` events a key.
+ */
+export function findEventsNaming(
+  tenant: string,
+  wanted: { readonly keys: readonly string[]; readonly begun: readonly string[]; readonly refs: readonly string[] },
+  asOfMs: number,
+  perKey: number,
+): Query<EventRow> {
+  const named = (list: string, more: string): string => `SELECT event_keys.ref FROM event_keys
+    WHERE event_keys.tenant = {tenant:String} AND key IN {${list}:Array(String)} AND event_keys.received_at <= fromUnixTimestamp64Milli({as_of:Int64}) ${more}
+    LIMIT {per_key:UInt32} BY key`;
+  return {
+    sql: `SELECT ${EVENT_COLUMNS}
+FROM events
+WHERE tenant = {tenant:String} AND events.disposition = 'accepted' AND received_at <= fromUnixTimestamp64Milli({as_of:Int64})
+  AND events.ref IN (
+    ${named('keys', '')}
+    UNION ALL ${named('begun', "AND role = 'creates'")}
+    UNION ALL SELECT arrayJoin({refs:Array(UInt64)})
+  )
+ORDER BY events.ref`,
+    params: { tenant, ...wanted, as_of: asOfMs, per_key: perKey },
+    row: eventRow,
+  };
+}
+
+/**
  * Accepted events of a family by the ids that people use. With `prefix` also those whose id goes on after the text
  * with ":" or "@": Kubernetes and Vault ids carry a stage and a time that people leave out.
  */

@@ -11,7 +11,6 @@ import { sourcesText } from './event-formats.ts';
 import { addEventsRoute } from './events-api.ts';
 import { createIdentities } from './identity.ts';
 import { openApiDocument } from './openapi.ts';
-import { answerProblems } from './problem-reply.ts';
 import { traceText } from './trace-text.ts';
 import { createTracer } from './trace.ts';
 
@@ -39,7 +38,6 @@ export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
   const identities = createIdentities(policy, []);
   const document = openApiDocument(deps.version);
   return async (app) => {
-    answerProblems(app);
     app.get('/healthz', () => ({ status: 'ok' }));
     app.get('/readyz', async (_request, reply) => {
       const isReady = await readiness(deps);

@@ -1,12 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import fastify from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { pino } from 'pino';
 import { takeFolder } from '../ingest/folder.ts';
 import type { Folder } from '../ingest/folder.ts';
 import type { Secrets } from '../ingest/intake/secrets.ts';
-import { limitUploads, serverOptions } from '../ingest/intake/server-options.ts';
 import { openEmbeddedLog } from '../ingest/log/embedded-log.ts';
 import type { EmbeddedLog } from '../ingest/log/local-index.ts';
 import { openSaltKey } from '../ledger/salt-key.ts';
@@ -16,7 +13,8 @@ import { openStore } from '../store/clickhouse.ts';
 import type { Store } from '../store/clickhouse.ts';
 import { createLocalAuthorize, createOidcAuthorize, firstOf } from './authorize.ts';
 import type { OidcSettings } from './authorize.ts';
-import { addRoutes } from './routes.ts';
+import { createApp, createLogger } from './create-app.ts';
+import type { AppOptions, Route } from './create-app.ts';
 import { createWorkerHolder } from './worker-holder.ts';
 import type { WorkerHolder } from './worker-holder.ts';
 
@@ -29,6 +27,8 @@ export interface CustodyOptions {
   readonly version: string;
   readonly logTo: 'stderr' | 'nowhere';
   readonly logLevel?: string;
+  /** Host names that are answered beside those of this machine; none if left out, all if undefined. */
+  readonly hosts?: readonly string[] | undefined;
   /** Microseconds UTC; the machine's clock where it is left out. */
   readonly now?: () => Micros;
 }
@@ -36,15 +36,23 @@ export interface CustodyOptions {
 /** An open data folder with its API. */
 export interface Custody {
   readonly app: FastifyInstance;
+  /** What the app answers to. */
+  readonly routes: readonly Route[];
   readonly store: Store;
   /** The local bearer token; it stands in `tokenFile`, which only its owner can read. */
   readonly token: string;
   readonly tokenFile: string;
   /** Listens, and writes into the folder's lock where; gives the URL. */
   listen(host: string, port: number): Promise<string>;
-  /** Finishes what is in flight, then gives the folder back. */
+  /** Resolves when all that the log holds is stored and queryable. Rejects with the fault that stopped a partition. */
+  settled(): Promise<void>;
+  /** Finishes what is in flight, within some seconds, then gives the folder back. What was acknowledged is in the log. */
   close(): Promise<void>;
 }
+
+// How long requests may go on after a stop was asked for. A file that is being sent then is cut off: its import goes on
+// where it stopped.
+const REQUESTS_MS = 3_000;
 
 /** What is open so far, so that a failure half-way closes it again. */
 type Closing = (() => Promise<void>)[];
@@ -56,23 +64,27 @@ type Closing = (() => Promise<void>)[];
 export async function openCustody(options: CustodyOptions): Promise<Custody> {
   const closing: Closing = [];
   const close = async (): Promise<void> => {
-    for (const step of closing.splice(0).reverse()) await step();
+    const faults: unknown[] = [];
+    // A step that fails must not keep the folder from being given back.
+    for (const step of closing.splice(0).reverse()) await step().catch((error: unknown) => faults.push(error));
+    if (faults.length > 0) throw faults[0];
   };
   try {
-    const logger = createLogger(options);
+    const logger = createLogger(options.logTo === 'nowhere' ? 'silent' : (options.logLevel ?? 'info'));
     const folder = takeFolder(options.folder);
     closing.push(() => folder.release());
     const store = await openStore({ folder: folder.path });
     closing.push(() => store.close());
-    const log = await openEmbeddedLog({ folder: folder.path });
+    const log = openEmbeddedLog({ folder: folder.log });
     closing.push(() => log.close());
     const worker = await startWorker(options, { folder, store, log, logger });
     closing.push(() => worker.stop());
     const token = randomBytes(32).toString('base64url');
-    const app = await createApp(options, { folder, store, log, worker, token, logger });
-    closing.push(() => app.close());
+    const { app, routes } = await createApp(appOptions(options, { folder, store, log, worker, token, logger }));
+    closing.push(() => closeApp(app));
     return {
       app,
+      routes,
       store,
       token,
       tokenFile: join(folder.path, 'server.json'),
@@ -80,6 +92,10 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
         const url = await app.listen({ host, port });
         folder.announce({ url, token });
         return url;
+      },
+      async settled() {
+        await worker.whole();
+        await worker.worker().idle();
       },
       close,
     };
@@ -111,42 +127,25 @@ async function startWorker(options: CustodyOptions, { folder, store, log, logger
   });
 }
 
-async function createApp(
-  options: CustodyOptions,
-  parts: Parts & { worker: WorkerHolder; token: string },
-): Promise<FastifyInstance> {
-  const app = fastify({ ...serverOptions(), loggerInstance: parts.logger });
-  limitUploads(app);
+function appOptions(options: CustodyOptions, parts: Parts & { worker: WorkerHolder; token: string }): AppOptions {
   const local = createLocalAuthorize(parts.token);
-  await addRoutes(app, {
+  return {
     policy: options.policy,
     secrets: options.secrets,
     version: options.version,
     log: parts.log,
     store: parts.store,
     worker: parts.worker,
+    logger: parts.logger,
     reportsFolder: join(parts.folder.path, 'reports'),
     authorize: options.oidc ? firstOf(local, createOidcAuthorize(options.oidc)) : local,
+    hosts: 'hosts' in options ? options.hosts : [],
     now: options.now ?? (() => Date.now() * 1_000),
-  });
-  await app.ready();
-  return app;
+  };
 }
 
-/** Structured logs on stderr. Headers and bodies are never logged: they carry credentials and evidence. */
-function createLogger({ logTo, logLevel }: CustodyOptions): FastifyBaseLogger {
-  const settings = {
-    level: logTo === 'nowhere' ? 'silent' : (logLevel ?? 'info'),
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-  };
-  const serializers = {
-    req: (request: { method: string; routeOptions?: { url?: string }; id: string }) => ({
-      id: request.id,
-      method: request.method,
-      route: request.routeOptions?.url,
-    }),
-    res: (reply: { statusCode: number }) => ({ status: reply.statusCode }),
-  };
-  return pino({ ...settings, serializers }, pino.destination({ dest: 2, sync: false }));
+async function closeApp(app: FastifyInstance): Promise<void> {
+  const late = setTimeout(() => app.server.closeAllConnections(), REQUESTS_MS);
+  await app.close();
+  clearTimeout(late);
 }

@@ -28,23 +28,23 @@ async function* tellRebuild(deps: RebuildApiDeps): AsyncGenerator<string, void, 
   const total = before?.records ?? 0;
   let done = 0;
   let wake: () => void = () => undefined;
-  let ended = false;
+  const state = { ended: false };
   const work = deps
     .rebuild((records) => {
       done = records;
       wake();
     })
     .finally(() => {
-      ended = true;
+      state.ended = true;
       wake();
     });
   // Its rejection is looked at below, after the last progress was told.
   work.catch(() => undefined);
-  while (!ended) {
+  while (!state.ended) {
     yield line({ progress: { done, total } });
     await new Promise<void>((resolve) => {
       wake = resolve;
-      if (ended) resolve();
+      if (state.ended) resolve();
     });
   }
   try {

@@ -41,7 +41,7 @@ export interface RoutesDeps {
 /** Puts the routes of all rooms into one app. */
 export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise<void> {
   const { policy, authorize, now, worker } = deps;
-  const reader = readerUnlessRebuilding(deps.store.reader, worker);
+  const reader = readerWhenWhole(deps.store.reader, worker);
   await app.register(
     createIntake({
       log: deps.log,
@@ -63,7 +63,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       authorize,
       cursorKey: randomBytes(32),
       version: deps.version,
-      ready: () => Promise.resolve(!worker.isRebuilding() && worker.worker().faults().length === 0),
+      ready: () => Promise.resolve(worker.isWhole() && worker.worker().faults().length === 0),
     }),
   );
   await app.register(async (guarded) => {
@@ -77,16 +77,18 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
     build: (request, onProgress) => buildModel(sources, request, { organisation, onProgress }),
   });
   await app.register(createReportsApi({ jobs, authorize }));
-  await app.register(createRebuildApi({ authorize, reader: deps.store.reader, rebuild: worker.rebuild }));
+  await app.register(
+    createRebuildApi({ authorize, reader: deps.store.reader, rebuild: (onProgress) => worker.rebuild(onProgress) }),
+  );
 }
 
 /** While derived tables are half there, an answer from them would be wrong: then there is none. */
-function readerUnlessRebuilding(reader: Reader, worker: WorkerHolder): Reader {
+function readerWhenWhole(reader: Reader, worker: WorkerHolder): Reader {
   return {
     read(query) {
-      if (worker.isRebuilding())
+      if (!worker.isWhole())
         return Promise.reject(
-          new Problem('unavailable', 'The derived tables are being rebuilt. Try again when that is done.'),
+          new Problem('unavailable', 'The derived tables are being made complete. Try again when that is done.'),
         );
       return reader.read(query);
     },

@@ -7,6 +7,8 @@ export interface ServerSettings {
   readonly host: string;
   readonly port: number;
   readonly oidc: OidcSettings | undefined;
+  /** Host names that are answered beside those of this machine; undefined: all. */
+  readonly hosts: readonly string[] | undefined;
 }
 
 const NAMES = {
@@ -42,7 +44,23 @@ export function readServerSettings(
       `Listening on ${host} needs OIDC, so that not everybody on the network reads the evidence. Set ${Object.values(NAMES).join(', ')}, or listen on 127.0.0.1.`,
     );
   }
-  return { host, port, oidc };
+  return { host, port, oidc, hosts: readHosts(env, host) };
+}
+
+/**
+ * `CUSTODY_ALLOWED_HOSTS`: names, with commas between them, under which a proxy or the network reaches this server. On
+ * loopback nothing but the names of this machine is answered without it. On any other address everything needs a
+ * credential that no browser sends by itself, and the server cannot know its names: there all are answered.
+ */
+function readHosts(env: NodeJS.ProcessEnv, host: string): readonly string[] | undefined {
+  const names = (env['CUSTODY_ALLOWED_HOSTS'] ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  const wrong = names.find((name) => !/^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])$/.test(name));
+  if (wrong !== undefined)
+    throw new Problem('configuration', `CUSTODY_ALLOWED_HOSTS must list host names without ports, not "${wrong}"`);
+  return names.length === 0 && !LOOPBACK.has(host) ? undefined : names;
 }
 
 function readOidc(env: NodeJS.ProcessEnv): OidcSettings {

@@ -6,33 +6,60 @@ import { Problem } from '../model/problem.ts';
 /** The one worker of the process. A rebuild needs the derived tables for itself, so it stops the worker and starts another. */
 export interface WorkerHolder {
   readonly worker: () => IngestWorker;
-  /** Whether queries may be answered: not while derived tables are half there. */
-  readonly isRebuilding: () => boolean;
+  /** Whether derived tables and records agree, so that queries may be answered: not in a rebuild, nor after one that broke off. */
+  readonly isWhole: () => boolean;
+  /** Resolves when they agree; rejects with the fault that keeps them from it. */
+  whole(): Promise<void>;
   /** Derives everything again; gives the number of records. A second one at the same time is refused. */
   rebuild(onProgress: (records: number) => void): Promise<number>;
+  /** Finishes what is in flight for some seconds. A rebuild is broken off: the next start completes it. */
   stop(): Promise<void>;
 }
 
+// With the seconds that requests get, less than the ten in which a service must be down.
+const STOP_MS = 4_000;
+
 /** Starts the worker. */
-export async function createWorkerHolder(deps: WorkerDeps): Promise<WorkerHolder> {
+export async function createWorkerHolder(options: WorkerDeps): Promise<WorkerHolder> {
+  const deps: WorkerDeps = { stopMs: STOP_MS, ...options };
+  const stopping = new AbortController();
   let worker = createWorker(deps);
   let rebuilding: Promise<number> | undefined;
-  await worker.start();
+  let isWhole = false;
+  const start = async (): Promise<void> => {
+    await worker.start();
+    const started = worker;
+    started.whole().then(
+      () => (isWhole = worker === started),
+      () => undefined,
+    );
+  };
+
+  async function rebuild(onProgress: (records: number) => void): Promise<number> {
+    isWhole = false;
+    await worker.stop();
+    try {
+      return await rebuildDerived(deps, onProgress, stopping.signal);
+    } finally {
+      worker = createWorker(deps);
+      if (!stopping.signal.aborted) {
+        await start();
+        await worker.whole();
+      }
+    }
+  }
+
+  await start();
   return {
     worker: () => worker,
-    isRebuilding: () => rebuilding !== undefined,
+    isWhole: () => isWhole,
+    async whole() {
+      await rebuilding;
+      await worker.whole();
+    },
     async rebuild(onProgress) {
       if (rebuilding) throw new Problem('unavailable', 'A rebuild is already running.');
-      const work = async (): Promise<number> => {
-        await worker.stop();
-        try {
-          return await rebuildDerived(deps, onProgress);
-        } finally {
-          worker = createWorker(deps);
-          await worker.start();
-        }
-      };
-      rebuilding = work();
+      rebuilding = rebuild(onProgress);
       try {
         return await rebuilding;
       } finally {
@@ -40,6 +67,7 @@ export async function createWorkerHolder(deps: WorkerDeps): Promise<WorkerHolder
       }
     },
     async stop() {
+      stopping.abort();
       await rebuilding?.catch(() => undefined);
       await worker.stop();
     },

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
+import { problemDetails, toProblem } from '../../model/problem-details.ts';
 import type { AppendedRange } from '../log/event-log.ts';
 import { inflate, splitLines } from './byte-stream.ts';
 import type { Line } from './byte-stream.ts';
@@ -7,7 +8,6 @@ import type { Captured } from './captured.ts';
 import type { IntakeDeps, Settled } from './deps.ts';
 import { doorFault } from './door-fault.ts';
 import { MAX_CAPTURED_BYTES } from './limits.ts';
-import { problemDetails, toProblem } from './problem-reply.ts';
 import { joinRanges } from './ranges.ts';
 import { ndjson, takeRawStreams, uploadOf } from './raw-stream.ts';
 import { passFetched, passPush } from './receive.ts';

@@ -1,12 +1,12 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../model/problem.ts';
+import { problemDetails } from '../../model/problem-details.ts';
 import { SOURCES } from '../../model/source.ts';
 import { parseStamp } from '../../model/time.ts';
 import type { IntakeDeps } from './deps.ts';
 import { importFile } from './import.ts';
 import type { ImportFile } from './import.ts';
-import { problemDetails } from './problem-reply.ts';
 import { ndjson, takeRawStreams, uploadOf } from './raw-stream.ts';
 
 const querySchema = z.strictObject({

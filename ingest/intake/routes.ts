@@ -10,7 +10,6 @@ import { importRoute } from './import-route.ts';
 import { createInFlight } from './in-flight.ts';
 import type { InFlight } from './in-flight.ts';
 import { MAX_BYTES_IN_FLIGHT, maxBodyOf } from './limits.ts';
-import { replyProblem } from './problem-reply.ts';
 import { checkPush, passPush } from './receive.ts';
 import type { Receipt } from './receive.ts';
 import type { Headers } from './signature.ts';
@@ -30,7 +29,6 @@ export function createIntake(deps: IntakeDeps): FastifyPluginAsync {
   return async (app) => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    app.setErrorHandler((error, request, reply) => replyProblem(error, request, reply));
     const inFlight = createInFlight(deps.maxBytesInFlight ?? MAX_BYTES_IN_FLIGHT);
     for (const source of SOURCES) addDoor(app, deps, inFlight, source, `/v1/ingest/${source}`);
     addDoor(app, deps, inFlight, 'issuer.cloudevents', '/v1/ingest/cloudevents');

@@ -8,11 +8,13 @@ import { deriveAgain } from './repair.ts';
 /**
  * Empties the derived tables and derives them again from the records, in the order of the log. With the same policy and
  * version the tables are equal to the byte. The worker must not run meanwhile. After a crash the next start of the
- * worker goes on where this ended. Calls `onProgress` with the records done so far; gives their number.
+ * worker goes on where this ended; so it does after `signal`, which ends the work with `unavailable`. Calls `onProgress`
+ * with the records done so far; gives their number.
  */
 export async function rebuildDerived(
   options: OpenTransformOptions,
   onProgress: (records: number) => void = () => undefined,
+  signal?: AbortSignal,
 ): Promise<number> {
   await clearDerived(options.store.writer);
   const opened = await openTransform(options);
@@ -23,7 +25,7 @@ export async function rebuildDerived(
       if (!isFamily(topic)) continue;
       const to = await readLastRecord(options.store.writer, place);
       await deriveAgain(
-        { ...opened, writer: options.store.writer },
+        { ...opened, writer: options.store.writer, ...(signal ? { signal } : {}) },
         { ...place, topic },
         { from: 0, to, fresh: true },
         (piece) => {

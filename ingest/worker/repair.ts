@@ -1,3 +1,4 @@
+import { Problem } from '../../model/problem.ts';
 import type { Family } from '../../model/source.ts';
 import type { Session } from '../../store/session.ts';
 import type { StoredPartition } from '../../store/log-state.ts';
@@ -14,6 +15,8 @@ export interface RepairDeps extends StoreBatchDeps {
   readonly scratch: Scratch;
   readonly nextJobId: () => number;
   readonly writerEpoch: number;
+  /** Ends the work between two pieces; what is missing then is completed at the next start. */
+  readonly signal?: AbortSignal;
 }
 
 const PIECE_ROWS = 10_000;
@@ -31,6 +34,8 @@ export async function deriveAgain(
   onPiece: (records: number) => void = () => undefined,
 ): Promise<void> {
   for (let from = range.from; from <= range.to;) {
+    if (deps.signal?.aborted === true)
+      throw new Problem('unavailable', 'The work was stopped. It goes on at the next start.');
     const to = await readPieceEnd(deps.writer, place, from, range.to, PIECE_ROWS, PIECE_BYTES);
     const records = await readRecords(deps.writer, place, from, to);
     if (records.length > 0) {

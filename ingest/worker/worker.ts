@@ -26,6 +26,8 @@ export interface WorkerDeps extends OpenTransformOptions {
   readonly maxBatchBytes?: number;
   /** First wait after a failure of the store, milliseconds; doubles up to thirty times of it. */
   readonly backoffMs?: number;
+  /** How long a stop waits for what is in flight, milliseconds; 10,000 when left out. */
+  readonly stopMs?: number;
   /** Called once for each failure that is waited out, and for the fault that stops a partition. */
   readonly onFault?: (fault: {
     readonly partition: TopicPartition;
@@ -39,6 +41,11 @@ export interface IngestWorker {
   start(): Promise<void>;
   /** Finishes what is in flight, for at most ten seconds; what is not finished then is taken up at the next start. */
   stop(): Promise<void>;
+  /**
+   * Resolves when what a crash left half done is complete, so that derived tables and records agree again. Rejects if
+   * that failed or the worker stops.
+   */
+  whole(): Promise<void>;
   /** Resolves when every offset up to and with `lastOffset` is stored. Rejects if the partition has stopped. */
   drained(range: TopicPartition & { readonly lastOffset: number }): Promise<void>;
   /** Resolves when everything that the log holds now is stored. */
@@ -61,6 +68,7 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
   const progress = createProgress();
   const stopping = new AbortController();
   const faults = new Map<string, Problem>();
+  const complete = new Set<string>();
   let consumer: Consumer | undefined;
   let release: (() => Promise<void>) | undefined;
   let announce: (consumer: Consumer) => void = () => undefined;
@@ -109,6 +117,7 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
       consumer: () => consumerReady,
       stamp: () => (last = Math.max(last + 1, Date.now() * 1_000)),
       slot: slots.take,
+      signal: stopping.signal,
       onMoved: progress.changed,
       onStored: progress.add,
     };
@@ -119,6 +128,12 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
       partitions.set(nameOf(place), found);
       return found;
     };
+    const assigned = async (place: TopicPartition): Promise<number> => {
+      const position = await partitionOf(place).assigned();
+      complete.add(nameOf(place));
+      progress.changed();
+      return position;
+    };
     consumer = await deps.log.consume(
       {
         group: GROUP,
@@ -126,7 +141,7 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
         maxBatchRecords: deps.maxBatchRecords ?? BATCH.records,
         maxBatchBytes: deps.maxBatchBytes ?? BATCH.bytes,
       },
-      { assigned: (place) => partitionOf(place).assigned(), batch: (batch) => partitionOf(batch).batch(batch) },
+      { assigned, batch: (batch) => partitionOf(batch).batch(batch) },
     );
     announce(consumer);
   }
@@ -137,7 +152,10 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
       await Promise.allSettled([...partitions.values()].map((partition) => partition.settled()));
     })();
     const late = new AbortController();
-    await Promise.race([finished, sleep(STOP_MS, undefined, { signal: late.signal }).catch(() => undefined)]);
+    await Promise.race([
+      finished,
+      sleep(deps.stopMs ?? STOP_MS, undefined, { signal: late.signal }).catch(() => undefined),
+    ]);
     late.abort();
     stopping.abort();
     await Promise.allSettled([...partitions.values()].map((partition) => partition.settled()));
@@ -163,7 +181,19 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
     }
   }
 
-  return { start, stop, drained, idle, progress: progress.read, faults: () => [...faults.values()] };
+  async function whole(): Promise<void> {
+    const names = (deps.topics ?? FAMILIES).flatMap((topic) =>
+      Array.from({ length: deps.log.partitions(topic) }, (_, partition) => nameOf({ topic, partition })),
+    );
+    await progress.until(() => {
+      if (stopping.signal.aborted) throw new Problem('unavailable', 'The worker has stopped.');
+      const missing = names.find((name) => !complete.has(name));
+      if (missing !== undefined) refuseAfterFault(missing);
+      return missing === undefined;
+    });
+  }
+
+  return { start, stop, drained, idle, whole, progress: progress.read, faults: () => [...faults.values()] };
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Problem } from '../../model/problem.ts';
 import { createQueryApi } from '../../query/query-api.ts';
 import { chainSchema, pageSchema, problemSchema, sourceSchema } from '../../query/response-schemas.ts';
+import { answerProblems } from '../../server/problem-reply.ts';
 import { openStore } from '../../store/clickhouse.ts';
 import type { Store } from '../../store/clickhouse.ts';
 import { fillStore } from '../support/fill-store.ts';
@@ -31,6 +32,7 @@ beforeAll(async () => {
   store = await openStore({ folder: folder.path });
   await fillStore(store, events, { tenant: policy.tenant, folder: folder.path });
   app = fastify({ genReqId: () => '00000000-0000-4000-8000-000000000000' });
+  answerProblems(app);
   const authorize = (authorization: string | undefined): Promise<void> =>
     authorization === 'Bearer good' ? Promise.resolve() : Promise.reject(new Problem('unauthenticated', 'No.'));
   await app.register(
@@ -68,6 +70,7 @@ describe('the door', () => {
 
   test('tells not ready when the store does not answer', async () => {
     const broken = fastify();
+    answerProblems(broken);
     const reader = { read: () => Promise.reject(new Error('gone')) };
     await broken.register(
       createQueryApi({ reader, policy, authorize: () => Promise.resolve(), cursorKey: randomBytes(32), version: '0' }),

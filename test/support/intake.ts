@@ -4,7 +4,6 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { openCredentials } from '../../ingest/intake/credentials.ts';
 import type { IntakeDeps } from '../../ingest/intake/deps.ts';
 import { scanDelivery } from '../../ingest/intake/json-scan.ts';
-import { answerProblems } from '../../ingest/intake/problem-reply.ts';
 import { createIntake } from '../../ingest/intake/routes.ts';
 import { secretsFrom } from '../../ingest/intake/secrets.ts';
 import { limitUploads, serverOptions } from '../../ingest/intake/server-options.ts';
@@ -13,6 +12,7 @@ import { policySchema } from '../../model/policy.ts';
 import type { Policy } from '../../model/policy.ts';
 import { Problem } from '../../model/problem.ts';
 import { parseStamp } from '../../model/time.ts';
+import { answerProblems } from '../../server/problem-reply.ts';
 import { createFakeLog } from './fake-log.ts';
 import type { FakeLog } from './fake-log.ts';
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import fastify from 'fastify';
 import { createIntake } from '../../../ingest/intake/routes.ts';
 import { limitUploads, serverOptions } from '../../../ingest/intake/server-options.ts';
+import { answerProblems } from '../../../server/problem-reply.ts';
 import { createTestIntake, SECRETS } from '../../support/intake.ts';
 import type { TestIntake } from '../../support/intake.ts';
 import { jobHook, streamEvent, tokenEvent } from '../../support/intake-samples.ts';
@@ -123,6 +124,7 @@ describe('slow and broken senders', () => {
     intake = await createTestIntake();
     const app = fastify(serverOptions());
     limitUploads(app, 300);
+    answerProblems(app);
     await app.register(createIntake(intake.deps));
     await app.listen({ port: 0, host: '127.0.0.1' });
     port = (app.server.address() as AddressInfo).port;

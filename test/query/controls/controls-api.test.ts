@@ -3,9 +3,9 @@ import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CheckResult } from '../../../model/control.ts';
 import { emptyPolicy } from '../../../model/policy.ts';
-import { Problem } from '../../../model/problem.ts';
 import { CATALOGUE } from '../../../query/controls/catalogue.ts';
 import { createControlsApi } from '../../../query/controls/controls-api.ts';
+import { answerProblems } from '../../../server/problem-reply.ts';
 import { at } from '../../support/control-fixture.ts';
 
 const PERIOD = 'from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z';
@@ -13,10 +13,7 @@ let app: FastifyInstance;
 
 beforeAll(async () => {
   app = fastify();
-  app.setErrorHandler((error, _request, reply) => {
-    const problem = error instanceof Problem ? error : new Problem('internal', String(error));
-    return reply.code(problem.status).send({ code: problem.code, detail: problem.message });
-  });
+  answerProblems(app);
   // A store that holds nothing: what is answered then is a matter of the routes and the rules alone.
   const reader = { read: () => Promise.resolve([]) };
   await app.register(createControlsApi({ reader, policy: emptyPolicy(), now: () => at('2026-05-01T00:00:00Z') }));

@@ -1,0 +1,49 @@
+import fastify from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { limitUploads, serverOptions } from '../ingest/intake/server-options.ts';
+import { addSecurityHeaders, refuseForeignHosts } from './guards.ts';
+import { answerProblems } from './problem-reply.ts';
+import { addRoutes } from './routes.ts';
+import type { RoutesDeps } from './routes.ts';
+
+export interface AppOptions extends RoutesDeps {
+  readonly logger: FastifyBaseLogger;
+  /** Host names that are answered beside those of this machine; undefined: all. */
+  readonly hosts: readonly string[] | undefined;
+}
+
+export interface Route {
+  readonly method: string;
+  readonly url: string;
+}
+
+/** The app with the routes of all rooms and what holds for each of them; ready, and not listening. */
+export async function createApp(options: AppOptions): Promise<{ app: FastifyInstance; routes: readonly Route[] }> {
+  const app = fastify({ ...serverOptions(), loggerInstance: options.logger });
+  const routes: Route[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) routes.push({ method: one, url });
+  });
+  addSecurityHeaders(app);
+  refuseForeignHosts(app, options.hosts);
+  limitUploads(app);
+  answerProblems(app);
+  await addRoutes(app, options);
+  await app.ready();
+  return { app, routes };
+}
+
+/** Structured logs on stderr. Headers and bodies are never logged: they carry credentials and evidence. */
+export function createLogger(level: string): FastifyBaseLogger {
+  const serializers = {
+    req: (request: { method: string; routeOptions?: { url?: string }; id: string }) => ({
+      id: request.id,
+      method: request.method,
+      route: request.routeOptions?.url,
+    }),
+    res: (reply: { statusCode: number }) => ({ status: reply.statusCode }),
+  };
+  const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers };
+  return pino(settings, pino.destination({ dest: 2, sync: false }));
+}

@@ -51,6 +51,8 @@ export function injectApi(app: FastifyInstance, token: string, close: () => Prom
 
 /** The API of a server at `url`. The answer is given as soon as its head is there, so that long work can stream. */
 export function remoteApi(url: string, token: string | undefined): Api {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new Problem('usage', `--url must be an http or https address, such as http://127.0.0.1:8080, not "${url}"`);
   const base = new URL(url);
   const send = base.protocol === 'https:' ? httpsRequest : httpRequest;
   return {

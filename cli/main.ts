@@ -28,6 +28,16 @@ const COMMANDS: readonly Command[] = [
 
 /** Runs one command line and gives its exit code (design.md 8). Never throws. */
 export async function main(argv: readonly string[]): Promise<number> {
+  // Who reads our output may stop reading (`| head`): a write then says so, and the stream must not end the process.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  try {
+    return await dispatch(argv);
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+async function dispatch(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     const asked = COMMANDS.find((command) => command.name === rest[0]);
@@ -38,11 +48,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await write(`custody ${packageVersion()}\n`);
     return 0;
   }
-  try {
-    return await runCommand(name, rest);
-  } catch (error) {
-    return explain(error);
-  }
+  return runCommand(name, rest);
 }
 
 async function runCommand(name: string, argv: readonly string[]): Promise<number> {
@@ -71,7 +77,11 @@ async function runCommand(name: string, argv: readonly string[]): Promise<number
   return command.run(args, context);
 }
 
+/** Nobody reads our output any more. */
+class OutputClosed extends Error {}
+
 function explain(error: unknown): number {
+  if (error instanceof OutputClosed) return 0;
   if (error instanceof Problem) {
     process.stderr.write(`custody: ${error.message}\n`);
     return error.exit;
@@ -97,11 +107,11 @@ function overview(): string {
   ].join('\n');
 }
 
-/** Writes to stdout and waits until it is out; a closed pipe (`| head`) is no error. */
+/** Writes to stdout and waits until it is out. Where nobody reads any more, the command ends: there is no use in it. */
 async function write(text: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     process.stdout.write(text, (error) =>
-      error && (error as NodeJS.ErrnoException).code !== 'EPIPE' ? reject(error) : resolve(),
+      error ? reject((error as NodeJS.ErrnoException).code === 'EPIPE' ? new OutputClosed() : error) : resolve(),
     );
   });
 }

@@ -6,30 +6,57 @@ import { findServer } from '../ingest/folder.ts';
 import { emptyPolicy, parsePolicy } from '../model/policy.ts';
 import type { Policy } from '../model/policy.ts';
 import { Problem } from '../model/problem.ts';
-import { openCustody } from '../server/open-custody.ts';
-import type { CustodyOptions } from '../server/open-custody.ts';
+import type { Custody, CustodyOptions } from '../server/open-custody.ts';
 import { injectApi, remoteApi } from './api.ts';
 import type { Api } from './api.ts';
 import type { CommandContext } from './command.ts';
 import { packageVersion } from './settings.ts';
 
+const SAY_AFTER_MS = 1_500;
+
 /**
  * The API for a command: of the server that `--url` names, of the running server that holds the data folder, or in this
- * process over the folder itself.
+ * process over the folder itself. `reads`: the command asks and brings nothing, so there must be something to ask.
  */
-export async function openApi(context: CommandContext, options: { readOnly?: boolean }): Promise<Api> {
+export async function openApi(context: CommandContext, options: { reads?: boolean }): Promise<Api> {
   const { url, token, dataFolder } = context.settings;
   if (url !== undefined) return remoteApi(url, token);
   const server = await findServer(dataFolder);
   if (server) return remoteApi(server.url, server.token);
-  if (options.readOnly === true && !existsSync(dataFolder)) {
+  if (options.reads === true && !existsSync(join(dataFolder, 'store'))) {
     throw new Problem(
       'not_found',
-      `there is no data folder at ${dataFolder}. Import something first (custody import --help), or name the folder with --data.`,
+      `nothing was imported yet: there is no data at ${dataFolder}. See custody import --help, or name another folder with --data.`,
     );
   }
+  // Loaded only where it is needed: the engine takes longer to load than most answers take.
+  const { openCustody } = await import('../server/open-custody.ts');
   const custody = await openCustody({ ...custodyOptions(context), oidc: undefined, logTo: 'nowhere' });
+  closeOnSignal(custody, context);
+  if (options.reads === true) await settle(custody, context);
   return injectApi(custody.app, custody.token, () => custody.close());
+}
+
+// What an import that was killed had left in the log belongs to the answer. A partition that cannot go on must not hide
+// what the others hold.
+async function settle(custody: Custody, { say }: CommandContext): Promise<void> {
+  const late = setTimeout(() => say('completing what an earlier command left half done\n'), SAY_AFTER_MS);
+  await custody.settled().catch((error: unknown) => {
+    say(
+      `warning: some of what the log holds is not stored: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
+  });
+  clearTimeout(late);
+}
+
+/** A first Ctrl-C ends cleanly, so that nothing stays in memory folders; a second one ends at once. Both lose nothing. */
+function closeOnSignal(custody: Custody, { say }: CommandContext): void {
+  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 })) {
+    process.once(signal, () => {
+      say(`\n${signal}: stopping. What is half done goes on with the next command.\n`);
+      void custody.close().finally(() => process.exit(code));
+    });
+  }
 }
 
 /** What a Custody over the data folder of these settings is opened with. */

@@ -42,7 +42,7 @@ The exit code is 1 where a test notes exceptions or cannot conclude.
       as_of: timeOption(args, 'as-of'),
       tests: typeof tests === 'string' ? tests : undefined,
     };
-    const api = await openApi(context, {});
+    const api = await openApi(context, { reads: true });
     try {
       const result = await readJson<CheckResult>(await api.send('GET', pathWith('/v1/check', query)));
       await context.out(format === 'json' ? `${JSON.stringify(result)}\n` : checkText(result));

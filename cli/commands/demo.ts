@@ -13,7 +13,6 @@ import { reportText, writeReport } from './report.ts';
 import type { WrittenReport } from './report.ts';
 import { packageVersion } from '../settings.ts';
 import { settledText } from '../settled.ts';
-import { createDemo } from '../../deploy/demo/generate.ts';
 import type { Demo } from '../../deploy/demo/generate.ts';
 import { FRAMEWORKS } from '../../model/control.ts';
 import type { CheckResult } from '../../model/control.ts';
@@ -21,7 +20,6 @@ import type { Chain } from '../../model/chain.ts';
 import { Problem } from '../../model/problem.ts';
 import { summaryText } from '../../query/controls/check-text.ts';
 import { traceText } from '../../query/trace-text.ts';
-import { openCustody } from '../../server/open-custody.ts';
 
 const MARK = '.custody-demo';
 
@@ -45,6 +43,8 @@ and is made anew each time. With --serve the API stays up afterwards, so that th
   },
   async run(args, context) {
     const folder = resolve(textOption(args, 'out') ?? 'custody-demo');
+    const { createDemo } = await import('../../deploy/demo/generate.ts');
+    const { openCustody } = await import('../../server/open-custody.ts');
     const demo = createDemo();
     const files = await prepareFolder(folder, demo);
     const { policy, secrets } = readPolicy(files.policy);

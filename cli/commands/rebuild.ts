@@ -29,7 +29,7 @@ reads a source better, or after changing how a source is described in the policy
   describe: {},
   async run(args, context) {
     const format = formatOption(args, ['text', 'json']);
-    const api = await openApi(context, {});
+    const api = await openApi(context, { reads: true });
     try {
       const progress = createProgress(context, 'rebuilding');
       for await (const line of readLines<RebuildLine>(await api.send('POST', '/v1/rebuild'))) {

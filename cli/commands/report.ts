@@ -60,7 +60,7 @@ and --as-of give the same bytes. The exit code is 1 where exceptions are noted o
       to: timeOption(args, 'to') ?? '',
       as_of: timeOption(args, 'as-of') ?? new Date().toISOString(),
     };
-    const api = await openApi(context, {});
+    const api = await openApi(context, { reads: true });
     try {
       const written: WrittenReport[] = [];
       for (const framework of frameworks)

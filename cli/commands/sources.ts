@@ -14,7 +14,7 @@ One line a source: how many records ended how, when it was last heard of, and wh
   describe: {},
   async run(args, context) {
     const format = formatOption(args, ['text', 'json']);
-    const api = await openApi(context, { readOnly: true });
+    const api = await openApi(context, { reads: true });
     try {
       await context.out(await readText(await api.send('GET', pathWith('/v1/sources', { format }))));
       return 0;

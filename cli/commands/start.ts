@@ -3,7 +3,6 @@ import { textOption } from '../command.ts';
 import type { Command } from '../command.ts';
 import { custodyOptions } from '../open-api.ts';
 import { Problem } from '../../model/problem.ts';
-import { openCustody } from '../../server/open-custody.ts';
 import { readServerSettings } from '../../server/settings.ts';
 
 const STOP_MS = 10_000;
@@ -26,7 +25,8 @@ and roles (operator, auditor, responder) in the claim that CUSTODY_OIDC_ROLE_CLA
     if (context.settings.url !== undefined) throw new Problem('usage', 'start works on a data folder, not on --url');
     const server = readServerSettings({ host: textOption(args, 'host'), port: textOption(args, 'port') });
     const options = custodyOptions(context);
-    const custody = await openCustody({ ...options, oidc: server.oidc, logTo: 'stderr' });
+    const { openCustody } = await import('../../server/open-custody.ts');
+    const custody = await openCustody({ ...options, oidc: server.oidc, hosts: server.hosts, logTo: 'stderr' });
     try {
       const url = await custody.listen(server.host, server.port);
       context.say(

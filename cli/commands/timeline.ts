@@ -27,7 +27,7 @@ instance, type, resource, environment, ip, key.
     requiredOption(args, 'to', 'timeline');
     const format = formatOption(args, ['text', 'ndjson', 'csv', 'json']);
     const query = { from: timeOption(args, 'from'), to: timeOption(args, 'to'), where: textOption(args, 'where') };
-    const api = await openApi(context, { readOnly: true });
+    const api = await openApi(context, { reads: true });
     try {
       return await pour(
         await api.send('GET', pathWith('/v1/events', { ...query, limit: textOption(args, 'limit') ?? 1_000, format })),

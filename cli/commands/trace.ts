@@ -27,7 +27,7 @@ known under that name.`,
     if (key === undefined || more.length > 0)
       throw new Problem('usage', 'trace takes one key or event. See: custody trace --help');
     const format = formatOption(args, ['text', 'json']);
-    const api = await openApi(context, { readOnly: true });
+    const api = await openApi(context, { reads: true });
     try {
       await context.out(await readText(await api.send('GET', pathWith('/v1/trace', { key, format }))));
       return 0;

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
 /**
@@ -55,11 +55,7 @@ export function saltOf(key: Uint8Array | KeyObject, place: LeafPlace): Buffer {
 
 /** SHA-256 over the salt and the fields, each after its length in bytes (u32, big-endian). */
 export function commitOf(salt: Uint8Array, content: LeafContent): Buffer {
-  return createHash('sha256')
-    .update(frameOf(salt, content.key, content.value.length))
-    .update(content.value)
-    .update(content.headers)
-    .digest();
+  return hash('sha256', frameOf(salt, content), 'buffer');
 }
 
 /** The text that a tree holds for a leaf: ASCII, one field a line, about 200 bytes, no free text. */
@@ -69,7 +65,7 @@ export function entryOf(place: LeafPlace, type: LeafType, timestampMs: number, c
 
 /** RFC 6962: SHA-256(0x00 entry). */
 export function hashLeaf(entry: string): Buffer {
-  return createHash('sha256').update(`\u0000${entry}`, 'latin1').digest();
+  return hash('sha256', Buffer.from(`\u0000${entry}`, 'latin1'), 'buffer');
 }
 
 /** Everything of one leaf, from the place, the time of the log (Unix milliseconds) and the raw bytes. */
@@ -92,12 +88,14 @@ export function gapLeafOf(key: Uint8Array | KeyObject, place: LeafPlace, lastOff
   return leafOf(key, place, 'gap', 0, { key: Buffer.alloc(0), value, headers: frameHeaders([]) });
 }
 
-function frameOf(salt: Uint8Array, key: Uint8Array, valueLength: number): Buffer {
-  const frame = Buffer.allocUnsafe(salt.length + 8 + key.length);
+function frameOf(salt: Uint8Array, { key, value, headers }: LeafContent): Buffer {
+  const frame = Buffer.allocUnsafe(salt.length + 8 + key.length + value.length + headers.length);
   frame.set(salt, 0);
-  frame.writeUInt32BE(key.length, salt.length);
-  frame.set(key, salt.length + 4);
-  frame.writeUInt32BE(valueLength, salt.length + 4 + key.length);
+  let end = frame.writeUInt32BE(key.length, salt.length);
+  frame.set(key, end);
+  end = frame.writeUInt32BE(value.length, end + key.length);
+  frame.set(value, end);
+  frame.set(headers, end + value.length);
   return frame;
 }
 

@@ -3,9 +3,23 @@
  * and identify values within Custody, never to hash evidence: records are hashed as the bytes that arrived.
  */
 export function canonicalJson(value: unknown): string {
-  if (value === null || typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string') return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map((item) => (item === undefined ? 'null' : canonicalJson(item))).join(',')}]`;
+  if (typeof value === 'string' || value === null || typeof value === 'boolean' || typeof value === 'number')
+    return JSON.stringify(value);
+  if (Array.isArray(value)) {
+    let items = '';
+    for (const item of value) items += items === '' ? canonicalItem(item) : `,${canonicalItem(item)}`;
+    return `[${items}]`;
+  }
   if (typeof value !== 'object') return 'null';
-  const entries = Object.entries(value).filter(([, item]) => item !== undefined).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+  const members = value as Readonly<Record<string, unknown>>;
+  let text = '';
+  for (const key of Object.keys(members).sort()) {
+    const member = members[key];
+    if (member !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(member)}`;
+  }
+  return `{${text}}`;
+}
+
+function canonicalItem(item: unknown): string {
+  return item === undefined ? 'null' : canonicalJson(item);
 }

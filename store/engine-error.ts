@@ -1,7 +1,7 @@
 import { Problem } from '../model/problem.ts';
 
 /** How a failed statement is to be treated: mend the rows, narrow the query, or find out whether it happened. */
-export type EngineFailure = 'bad_rows' | 'limit' | 'readonly' | 'folder_in_use' | 'other';
+export type EngineFailure = 'bad_rows' | 'bad_statement' | 'limit' | 'readonly' | 'folder_in_use' | 'other';
 
 // Codes of the engine (ErrorCodes.cpp) by which it says that the rows, not the machine, are at fault.
 const BAD_ROWS = new Set([
@@ -24,6 +24,24 @@ const BAD_ROWS = new Set([
   '407',
   '691',
 ]);
+// The statement itself is wrong: a fault of ours that trying again only repeats.
+const BAD_STATEMENT = new Set([
+  '10',
+  '16',
+  '20',
+  '36',
+  '42',
+  '43',
+  '46',
+  '47',
+  '50',
+  '60',
+  '62',
+  '63',
+  '80',
+  '115',
+  '386',
+]);
 const LIMITS = new Set(['158', '159', '160', '241', '307', '396']);
 
 /** Which sort of failure an error of the engine is; anything unknown is `other`, that is: in doubt. */
@@ -31,6 +49,7 @@ export function failureOf(error: unknown): EngineFailure {
   const source = error instanceof Problem ? error.cause : error;
   const code = source instanceof Error && 'code' in source ? String(source.code) : '';
   if (BAD_ROWS.has(code)) return 'bad_rows';
+  if (BAD_STATEMENT.has(code)) return 'bad_statement';
   if (LIMITS.has(code)) return 'limit';
   if (code === '164') return 'readonly';
   return code === '76' || code === 'CHDB_CONNECTION' ? 'folder_in_use' : 'other';
@@ -51,6 +70,8 @@ export function engineProblem(error: unknown): Problem {
       error,
     );
   if (failure === 'bad_rows') return new Problem('internal', 'The store refused the rows.', { failure }, error);
+  if (failure === 'bad_statement')
+    return new Problem('internal', 'The store could not understand the statement.', { failure }, error);
   if (failure === 'readonly')
     return new Problem('internal', 'A read-only session was asked to write.', { failure }, error);
   if (failure === 'folder_in_use')

@@ -64,19 +64,6 @@ export async function readPieceEnd(
   return !found || found.rows === '0' ? to : Number(found.last);
 }
 
-/** How records of a range ended: status, and reason where they were rejected, by count. */
-export function readEnds(
-  reader: Reader,
-  place: StoredPartition,
-  from: number,
-  to: number,
-): Promise<{ status: string; reason: string; records: number }[]> {
-  const sql = `SELECT toString(status) AS status, reason, toUInt32(count()) AS records FROM records
-    WHERE ${PLACE} AND offset BETWEEN {first:UInt64} AND {last:UInt64} GROUP BY status, reason ORDER BY status, reason`;
-  const row = z.object({ status: z.string(), reason: z.string(), records: z.number() });
-  return reader.read({ sql, params: { ...placeOf(place), first: from, last: to }, row });
-}
-
 /** What is held of an event of this id: the first that was accepted. */
 export interface KnownEvent {
   readonly eventId: string;

@@ -74,16 +74,19 @@ export async function startTransformThread(deps: ThreadDeps): Promise<Transforme
   };
 }
 
+// What a slice makes is garbage soon after; with room for several slices little of it is ever moved.
+const resourceLimits = { maxYoungGenerationSizeMb: 96 };
+
 // From sources a thread must load TypeScript: tsx is registered in it before the file, as `--import` would not do in a
 // thread on Node 20. From `dist/` the file is JavaScript and is started as it is.
 function openThread(workerData: ThreadData): Worker {
   if (!import.meta.url.endsWith('.ts'))
-    return new Worker(new URL('./transform-thread.js', import.meta.url), { workerData });
+    return new Worker(new URL('./transform-thread.js', import.meta.url), { workerData, resourceLimits });
   const loader = new URL(
     './dist/esm/api/index.mjs',
     pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json')),
   );
   const file = new URL('./transform-thread.ts', import.meta.url);
   const code = `import(${JSON.stringify(loader.href)}).then(({ register }) => { register(); return import(${JSON.stringify(file.href)}); })`;
-  return new Worker(code, { eval: true, workerData });
+  return new Worker(code, { eval: true, workerData, resourceLimits });
 }

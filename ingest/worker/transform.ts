@@ -1,19 +1,16 @@
-import { createSecretKey } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { leafOf } from '../../ledger/leaf.ts';
 import { refOf } from '../../model/position.ts';
-import type { Disposition } from '../../model/reason.ts';
 import type { Family } from '../../model/source.ts';
-import { createBatchLines, encodeEvent, encodeRecord } from '../../store/encode.ts';
+import { createBatchLines } from '../../store/encode.ts';
 import type { BatchDigests, BatchLines } from '../../store/encode.ts';
 import type { KnownEvent } from '../../store/stored-records.ts';
-import { HEADERS } from '../log/event-log.ts';
-import { PARSER_VERSION, deriveRecord } from './derive.ts';
+import { deriveRecord } from './derive.ts';
 import type { DeriveContext, Derived, IdentifiedEvent } from './derive.ts';
 import { createHeaderSets } from './header-sets.ts';
-import type { HeaderSet } from './header-sets.ts';
 import { createSummary } from './batch-summary.ts';
-import type { BatchSummary, RecordEnd } from './batch-summary.ts';
+import type { BatchSummary } from './batch-summary.ts';
+import { createLineWriter } from './line-writer.ts';
+import type { DerivedRecord } from './line-writer.ts';
 import { createKnownIds } from './known-ids.ts';
 import { unpackRecords } from './pack.ts';
 import type { PackedRecord } from './pack.ts';
@@ -63,17 +60,11 @@ export interface Transformer {
   close(): Promise<void>;
 }
 
-interface DerivedRecord {
-  readonly record: PackedRecord;
-  readonly headers: HeaderSet;
-  readonly derived: Derived;
-}
-
 /** Everything that is computed about a batch: events, standings, leaves, lines. Runs in a thread of its own. */
 export function createTransformer(deps: TransformDeps): Transformer {
   const known = createKnownIds();
   const repeats = createRepeats(known);
-  const saltKey = createSecretKey(deps.saltKey);
+  const writeLines = createLineWriter(deps.context.tenant, deps.saltKey);
   const headersOf = createHeaderSets();
   const blocks = new Map<number, ArrayBuffer>();
   const released: number[] = [];
@@ -89,7 +80,10 @@ export function createTransformer(deps: TransformDeps): Transformer {
       const derived = slice.map((record) => deriveOne(record, job));
       const ids = repeats.toAsk(eventsOf(derived));
       const stored = new Map((ids.length === 0 ? [] : await deps.ask(ids)).map((event) => [event.eventId, event]));
-      for (const item of derived) summary.add(item.record, encodeOne(lines, job, item, stored));
+      for (const item of derived) {
+        const standings = judge(job, item, stored);
+        summary.add(item.record, writeLines(lines, job, item, standings));
+      }
     }
     return { id: job.id, ...summary.result(), digests: digestsOf(lines), files: writeFiles(job, lines) };
   }
@@ -103,72 +97,14 @@ export function createTransformer(deps: TransformDeps): Transformer {
     return { record, headers, derived };
   }
 
-  function encodeOne(
-    lines: BatchLines,
+  function judge(
     job: TransformJob,
-    item: DerivedRecord,
+    { record, derived }: DerivedRecord,
     stored: ReadonlyMap<string, KnownEvent>,
-  ): RecordEnd {
-    const { record, derived } = item;
+  ): Standing[] {
+    if (!derived.ok) return [];
     const firstRef = refOf({ topic: job.topic, partition: job.partition, offset: record.offset });
-    const events = derived.ok ? derived.events : [];
-    const standings = events.map((event, index) => repeats.judge(job.id, firstRef + BigInt(index), event, stored));
-    const end: RecordEnd = derived.ok
-      ? { status: statusOf(standings), reason: '', detail: '', events: events.length }
-      : { status: 'rejected', reason: derived.reason, detail: derived.detail, events: 0 };
-    events.forEach((event, index) => {
-      const standing = standings[index];
-      if (standing) encodeEvent(lines, { ...eventPlace(record, firstRef + BigInt(index)), ...standing, ...event });
-    });
-    if (job.tables === 'all') encodeRecord(lines.records, recordRow(job, item, firstRef, end));
-    return end;
-  }
-
-  function eventPlace(
-    record: PackedRecord,
-    ref: bigint,
-  ): { tenant: string; ref: bigint; receivedAtMs: number; ingestedAtUs: number; parserVersion: string } {
-    return {
-      tenant: deps.context.tenant,
-      ref,
-      receivedAtMs: record.receivedAtMs,
-      ingestedAtUs: record.ingestedAtUs,
-      parserVersion: PARSER_VERSION,
-    };
-  }
-
-  function recordRow(
-    job: TransformJob,
-    { record, headers }: DerivedRecord,
-    ref: bigint,
-    end: RecordEnd,
-  ): Parameters<typeof encodeRecord>[1] {
-    const { tenant } = deps.context;
-    const place = {
-      tenant,
-      topic: job.topic,
-      partition: job.partition,
-      offset: record.offset,
-      sourceEpoch: job.sourceEpoch,
-    };
-    const { salt, leaf } = leafOf(saltKey, place, 'record', record.receivedAtMs, {
-      key: Buffer.from(record.key, 'utf8'),
-      value: record.value,
-      headers: headers.frame,
-    });
-    const header = (name: string): string => headers.map.get(name) ?? '';
-    return {
-      ...place,
-      ...record,
-      ...end,
-      ref,
-      writerEpoch: job.writerEpoch,
-      salt,
-      leaf,
-      source: header(HEADERS.source),
-      instance: header(HEADERS.instance),
-      delivery: header(HEADERS.delivery),
-    };
+    return derived.events.map((event, index) => repeats.judge(job.id, firstRef + BigInt(index), event, stored));
   }
 
   return {
@@ -187,14 +123,6 @@ export function createTransformer(deps: TransformDeps): Transformer {
     },
     close: async () => void (await tail),
   };
-}
-
-/** A record of several events shows the worst of them: a conflict must be seen, a repeat beside new events need not. */
-function statusOf(standings: readonly Standing[]): Disposition {
-  if (standings.some(({ disposition }) => disposition === 'conflict')) return 'conflict';
-  return standings.length > 0 && standings.every(({ disposition }) => disposition === 'duplicate')
-    ? 'duplicate'
-    : 'accepted';
 }
 
 function* eventsOf(records: readonly DerivedRecord[]): Generator<IdentifiedEvent> {

@@ -119,7 +119,7 @@ describe('a reader', () => {
 
 describe('errors', () => {
   test.each([
-    ['SELECT nothing FROM evidence', 'unavailable'],
+    ['SELECT nothing FROM evidence', 'internal'],
     ["SELECT * FROM file('/no/such/file', 'TSV', 'a String')", 'unavailable'],
     ["INSERT INTO evidence SELECT 'x', 'y'", 'internal'],
   ])('%s tells nothing of the statement', async (sql, code) => {

@@ -33,7 +33,12 @@ export function createTracer(reader: Reader, policy: Policy): Tracer {
   const sources = async (asOf?: Micros): Promise<readonly SourceState[]> => {
     if (asOf !== undefined) return readSources(reader, policy, asOf);
     const version = (await reader.read(readStoreVersion()))[0]?.version ?? '';
-    if (held?.version !== version) held = { version, states: readSources(reader, policy) };
+    if (held?.version !== version) {
+      const states = readSources(reader, policy);
+      held = { version, states };
+      // What failed is not kept: the next question tries again.
+      states.catch(() => (held = undefined));
+    }
     return held.states;
   };
   const trace = async (key: string, asOf?: Micros): Promise<Chain> => {

@@ -47,7 +47,9 @@ export interface Store {
   readonly reader: Reader;
   readonly writer: Writer;
   /** One more read-only session with limits of its own, so that a long read does not stand in another's way. */
-  openReader(limits?: Partial<ReaderLimits>): Promise<Reader & { close(): Promise<void>; bytes: Session['bytes'] }>;
+  readonly openReader: (
+    limits?: Partial<ReaderLimits>,
+  ) => Promise<Reader & { close(): Promise<void>; bytes: Session['bytes'] }>;
   close(): Promise<void>;
 }
 

@@ -34,8 +34,8 @@ export interface RecordRow {
   readonly value: Uint8Array;
 }
 
-/** An event with its identity and its place. */
-export interface EventRow {
+/** The identity and the place of an event. */
+export interface EventPlace {
   readonly tenant: string;
   readonly ref: bigint;
   readonly eventId: string;
@@ -45,9 +45,6 @@ export interface EventRow {
   readonly firstRef: bigint;
   readonly receivedAtMs: number;
   readonly ingestedAtUs: number;
-  readonly parserVersion: string;
-  readonly event: AuditEvent;
-  readonly texts: EventTexts;
 }
 
 /** The parts of an event that are stored as JSON, and its keys and edges without repeats. */
@@ -121,25 +118,30 @@ export function encodeRecord(lines: TableLines, row: RecordRow): void {
 }
 
 /** Adds an event and, if it counts, its keys and edges. */
-export function encodeEvent(lines: BatchLines, row: EventRow): void {
-  const { event, texts } = row;
+export function encodeEvent(
+  lines: BatchLines,
+  place: EventPlace,
+  event: AuditEvent,
+  texts: EventTexts,
+  parserVersion: string,
+): void {
+  const { ref } = place;
+  const tenant = escapeTsv(place.tenant);
+  const refText = String(ref);
   const occurred = event.occurred.at;
-  const tail = `\t${row.receivedAtMs}\t${row.ingestedAtUs}`;
+  const tail = `\t${place.receivedAtMs}\t${place.ingestedAtUs}`;
   lines.events.tsv.add(
-    `${escapeTsv(row.tenant)}\t${row.ref}\t${row.eventId}\t${row.contentHash}\t${STATUS[row.disposition]}\t${row.firstRef}\t${event.family}\t${event.source}\t` +
+    `${tenant}\t${refText}\t${place.eventId}\t${place.contentHash}\t${STATUS[place.disposition]}\t${place.firstRef}\t${event.family}\t${event.source}\t` +
       `${escapeTsv(event.instance)}\t${escapeTsv(event.nativeId)}\t${escapeTsv(event.type)}\t${occurred}\t${PRECISION[event.occurred.precision]}\t` +
       `${event.observed?.at ?? '\\N'}${tail}\t${whatHappened(event)}\t${whoDidIt(event, texts)}\t${escapeTsv(texts.facts)}\t` +
-      `${escapeTsv(texts.keysJson)}\t` +
-      `${escapeTsv(texts.unread)}\t${row.parserVersion}\n`,
+      `${escapeTsv(texts.keysJson)}\t${escapeTsv(texts.unread)}\t${parserVersion}\n`,
   );
-  const check =
-    crcOf(`${event.nativeId}\t${event.type}\t${event.action}\t${texts.facts}`) +
-    STATUS[row.disposition] +
-    Number(row.firstRef % 1_048_573n);
-  lines.events.digest.add(row.ref, check);
-  if (row.disposition !== 'accepted') return;
-  encodeKeys(lines.keys, row, occurred, tail);
-  encodeEdges(lines.edges, row, `${occurred}${tail}`);
+  const check = crcOf(`${event.nativeId}\t${event.type}\t${event.action}\t${texts.facts}`) + STATUS[place.disposition];
+  lines.events.digest.add(ref, check + Number(place.firstRef % 1_048_573n));
+  if (place.disposition !== 'accepted') return;
+  encodeKeys(lines.keys, ref, texts.keys, `${tenant}\t`, `\t${occurred}\t${refText}\t`, `${tail}\n`);
+  if (texts.edges.length > 0)
+    encodeEdges(lines.edges, ref, texts.edges, `${tenant}\t`, `\t${refText}\t${occurred}${tail}\n`);
 }
 
 function whatHappened(event: AuditEvent): string {
@@ -167,26 +169,31 @@ function partiesOf(event: AuditEvent): string {
   return JSON.stringify(parties);
 }
 
-function encodeKeys(lines: TableLines, row: EventRow, occurred: number, tail: string): void {
-  const tenant = escapeTsv(row.tenant);
+function encodeKeys(
+  lines: TableLines,
+  ref: bigint,
+  keys: readonly EventKey[],
+  head: string,
+  place: string,
+  tail: string,
+): void {
   let text = '';
-  for (const key of row.texts.keys) {
-    text += `${tenant}\t${escapeTsv(key.key)}\t${occurred}\t${row.ref}\t${CLASS[key.class]}\t${key.role}\t${CONFIDENCE[key.confidence]}\t${escapeTsv(key.field)}${tail}\n`;
-    lines.digest.add(row.ref, crcOf(key.key));
+  for (const key of keys) {
+    text += `${head}${escapeTsv(key.key)}${place}${CLASS[key.class]}\t${key.role}\t${CONFIDENCE[key.confidence]}\t${escapeTsv(key.field)}${tail}`;
+    lines.digest.add(ref, crcOf(key.key));
   }
   lines.tsv.add(text);
 }
 
-function encodeEdges(lines: TableLines, row: EventRow, tail: string): void {
-  const tenant = escapeTsv(row.tenant);
+function encodeEdges(lines: TableLines, ref: bigint, edges: readonly Edge[], head: string, tail: string): void {
   let text = '';
   const line = (edge: Edge, key: Key, direction: keyof typeof DIRECTION, other: Key): void => {
     text +=
-      `${tenant}\t${escapeTsv(key.key)}\t${DIRECTION[direction]}\t${escapeTsv(other.key)}\t${CLASS[other.class]}\t${edge.relation}\t${CONFIDENCE[edge.confidence]}\t` +
-      `${escapeTsv(edge.rule)}\t${escapeTsv(edge.principal ?? '')}\t${row.ref}\t${tail}\n`;
-    lines.digest.add(row.ref, crcOf(key.key) + DIRECTION[direction]);
+      `${head}${escapeTsv(key.key)}\t${DIRECTION[direction]}\t${escapeTsv(other.key)}\t${CLASS[other.class]}\t${edge.relation}\t` +
+      `${CONFIDENCE[edge.confidence]}\t${escapeTsv(edge.rule)}\t${escapeTsv(edge.principal ?? '')}${tail}`;
+    lines.digest.add(ref, crcOf(key.key) + DIRECTION[direction]);
   };
-  for (const edge of row.texts.edges) {
+  for (const edge of edges) {
     line(edge, edge.parent, 'down', edge.child);
     line(edge, edge.child, 'up', edge.parent);
   }

@@ -1,9 +1,10 @@
 import { createSecretKey } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { leafOf } from '../../ledger/leaf.ts';
 import { refOf } from '../../model/position.ts';
 import type { Disposition } from '../../model/reason.ts';
 import { encodeEvent, encodeRecord } from '../../store/encode.ts';
-import type { BatchLines } from '../../store/encode.ts';
+import type { BatchLines, RecordRow } from '../../store/encode.ts';
 import { HEADERS } from '../log/event-log.ts';
 import type { RecordEnd } from './batch-summary.ts';
 import { PARSER_VERSION } from './derive.ts';
@@ -31,77 +32,69 @@ export type LineWriter = (
 /** A writer for the trees of one tenant. */
 export function createLineWriter(tenant: string, saltBytes: Uint8Array): LineWriter {
   const saltKey = createSecretKey(saltBytes);
-
-  function writeRecord(
-    lines: BatchLines,
-    job: TransformJob,
-    { record, headers }: DerivedRecord,
-    ref: bigint,
-    end: RecordEnd,
-  ): void {
-    const { topic, partition, sourceEpoch } = job;
-    const { offset, value, receivedAtMs } = record;
-    const content = { key: Buffer.from(record.key, 'utf8'), value, headers: headers.frame };
-    const { salt, leaf } = leafOf(
-      saltKey,
-      { tenant, topic, partition, offset, sourceEpoch },
-      'record',
-      receivedAtMs,
-      content,
-    );
-    const header = (name: string): string => headers.map.get(name) ?? '';
-    encodeRecord(lines.records, {
-      tenant,
-      topic,
-      sourceEpoch,
-      partition,
-      offset,
-      ref,
-      receivedAtMs,
-      salt,
-      leaf,
-      value,
-      source: header(HEADERS.source),
-      instance: header(HEADERS.instance),
-      delivery: header(HEADERS.delivery),
-      ingestedAtUs: record.ingestedAtUs,
-      writerEpoch: job.writerEpoch,
-      key: record.key,
-      headers: record.headers,
-      status: end.status,
-      reason: end.reason,
-      detail: end.detail,
-      events: end.events,
-    });
-  }
-
   return (lines, job, item, standings) => {
     const { record, derived } = item;
     const firstRef = refOf({ topic: job.topic, partition: job.partition, offset: record.offset });
     const events = derived.ok ? derived.events : [];
+    const { receivedAtMs, ingestedAtUs } = record;
     for (const [index, { event, eventId, contentHash, texts }] of events.entries()) {
       const standing = standings[index];
       if (!standing) continue;
       const { disposition, firstRef: first } = standing;
-      encodeEvent(lines, {
-        tenant,
-        eventId,
-        contentHash,
-        disposition,
-        event,
-        texts,
-        ref: firstRef + BigInt(index),
-        firstRef: first,
-        receivedAtMs: record.receivedAtMs,
-        ingestedAtUs: record.ingestedAtUs,
-        parserVersion: PARSER_VERSION,
-      });
+      const ref = firstRef + BigInt(index);
+      const identity = { tenant, ref, eventId, contentHash, disposition, firstRef: first, receivedAtMs, ingestedAtUs };
+      encodeEvent(lines, identity, event, texts, PARSER_VERSION);
     }
     const end: RecordEnd = derived.ok
       ? { status: statusOf(standings), reason: '', detail: '', events: events.length }
       : { status: 'rejected', reason: derived.reason, detail: derived.detail, events: 0 };
-    if (job.tables === 'all') writeRecord(lines, job, item, firstRef, end);
+    if (job.tables === 'all') encodeRecord(lines.records, recordRow(tenant, saltKey, job, item, firstRef, end));
     return end;
+  };
+}
+
+function recordRow(
+  tenant: string,
+  saltKey: KeyObject,
+  job: TransformJob,
+  item: DerivedRecord,
+  ref: bigint,
+  end: RecordEnd,
+): RecordRow {
+  const { record, headers } = item;
+  const { topic, partition, sourceEpoch } = job;
+  const { offset, value, receivedAtMs } = record;
+  const content = { key: Buffer.from(record.key, 'utf8'), value, headers: headers.frame };
+  const { salt, leaf } = leafOf(
+    saltKey,
+    { tenant, topic, partition, offset, sourceEpoch },
+    'record',
+    receivedAtMs,
+    content,
+  );
+  const header = (name: string): string => headers.map.get(name) ?? '';
+  return {
+    tenant,
+    topic,
+    sourceEpoch,
+    partition,
+    offset,
+    ref,
+    receivedAtMs,
+    salt,
+    leaf,
+    value,
+    source: header(HEADERS.source),
+    instance: header(HEADERS.instance),
+    delivery: header(HEADERS.delivery),
+    ingestedAtUs: record.ingestedAtUs,
+    writerEpoch: job.writerEpoch,
+    key: record.key,
+    headers: record.headers,
+    status: end.status,
+    reason: end.reason,
+    detail: end.detail,
+    events: end.events,
   };
 }
 

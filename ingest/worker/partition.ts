@@ -1,16 +1,15 @@
-import { sortHeaders, gapLeafOf } from '../../ledger/leaf.ts';
+import { gapLeafOf } from '../../ledger/leaf.ts';
 import { Problem } from '../../model/problem.ts';
 import { ensureGap, readCoveredTo, readDerivedTo, readLastRecord } from '../../store/log-state.ts';
+import type { StoredPartition } from '../../store/log-state.ts';
 import type { Consumer, EventLog, LogBatch, LoggedRecord, TopicPartition } from '../log/event-log.ts';
 import type { Ends } from './batch-summary.ts';
-import { packRecords } from './pack.ts';
-import type { PackedRecord } from './pack.ts';
 import { deriveAgain } from './repair.ts';
 import type { RepairDeps } from './repair.ts';
 import { cutBatch } from './segments.ts';
 import type { Segment } from './segments.ts';
-import { storeBatch } from './store-batch.ts';
-import type { TransformJob, TransformResult } from './transform.ts';
+import { openStep } from './step.ts';
+import type { Step } from './step.ts';
 
 export interface PartitionDeps extends RepairDeps {
   readonly log: Pick<EventLog, 'startOffset' | 'endOffset'>;
@@ -44,13 +43,6 @@ export interface Partition {
 // One batch is stored while the next is transformed and one more waits, so that neither thread nor engine stands idle.
 const BATCHES_AHEAD = 2;
 
-interface Step {
-  readonly job: TransformJob;
-  transformed: Promise<TransformResult>;
-  /** The batch was looked at before an earlier one lost events to the engine. */
-  stale: boolean;
-}
-
 /** A partition that is not assigned yet. */
 export function createPartition(deps: PartitionDeps, place: TopicPartition): Partition {
   const stored = { ...place, sourceEpoch: deps.sourceEpoch };
@@ -61,18 +53,7 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   let done = 0;
 
   async function assigned(): Promise<number> {
-    await deps.retrying(place, async () => {
-      const lastRecord = await readLastRecord(deps.writer, stored);
-      const derivedTo = await readDerivedTo(deps.writer, stored);
-      await deriveAgain(deps, stored, { from: derivedTo + 1, to: lastRecord, fresh: false });
-      const covered = await readCoveredTo(deps.writer, stored);
-      if (covered >= (await deps.log.endOffset(place))) {
-        throw new Problem('internal', 'The log ends before what the store holds: it was replaced or cut off.', {
-          ...place,
-        });
-      }
-      next = covered < 0 ? await deps.log.startOffset(place) : covered + 1;
-    });
+    next = await deps.retrying(place, () => openPosition(deps, stored));
     done = next;
     deps.onMoved();
     return next;
@@ -98,42 +79,20 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   }
 
   async function takeRecords(records: readonly LoggedRecord[]): Promise<void> {
-    const free = await deps.slot();
-    const id = deps.nextJobId();
-    const job: TransformJob = {
-      ...stored,
-      id,
-      writerEpoch: deps.writerEpoch,
-      tables: 'all',
-      refused: [],
-      prefix: `${deps.scratch.folder}/${id}`,
-    };
-    const step: Step = {
-      job,
-      transformed: deps.transformer.transform(job, packLogged(records, deps.stamp())),
-      stale: false,
-    };
-    step.transformed.catch(() => undefined);
+    const step = await openStep(deps, stored, records);
     steps.add(step);
     next = (records.at(-1)?.offset ?? next - 1) + 1;
     const end = next;
     const forget = (): void => {
       steps.delete(step);
-      deps.transformer.release(id);
-      free();
+      step.close();
     };
-    enqueue(() => store(step).then(() => finish(end)), forget);
+    enqueue(() => storeStep(step).then(() => finish(end)), forget);
   }
 
-  async function store(step: Step): Promise<void> {
-    const { result, refused } = await deps.retrying(place, async (attempt) => {
-      if (step.stale) step.transformed = deps.transformer.transform(step.job);
-      step.stale = true;
-      const transformed = await step.transformed;
-      step.stale = false;
-      return storeBatch(deps, step.job, transformed, attempt === 0);
-    });
-    if (refused) for (const later of steps) if (later !== step) later.stale = true;
+  async function storeStep(step: Step): Promise<void> {
+    const { result, refused } = await deps.retrying(place, (attempt) => step.store(attempt === 0));
+    if (refused) for (const later of steps) if (later !== step) later.look();
     await deps.scratch.remove(Object.values(result.files));
     deps.onStored(place, result.records, result.events, result.ends);
   }
@@ -158,15 +117,13 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   return { assigned, batch, storedTo: () => done, settled: () => tail };
 }
 
-function packLogged(records: readonly LoggedRecord[], ingestedAtUs: number): ArrayBuffer {
-  const texts = new WeakMap<object, string>();
-  const packed = function* (): Generator<PackedRecord> {
-    for (const { offset, timestampMs, key, headers, value } of records) {
-      const text = texts.get(headers) ?? JSON.stringify(Object.fromEntries(sortHeaders(headers)));
-      texts.set(headers, text);
-      yield { offset, receivedAtMs: timestampMs, ingestedAtUs, key, headers: text, value };
-    }
-  };
-  const bytes = records.reduce((sum, { value, key }) => sum + value.length + key.length + 300, 64);
-  return packRecords(packed(), bytes);
+/** W0: completes what a crash left half done, and gives the first offset that the store does not cover. */
+async function openPosition(deps: PartitionDeps, place: StoredPartition & TopicPartition): Promise<number> {
+  const to = await readLastRecord(deps.writer, place);
+  const from = (await readDerivedTo(deps.writer, place)) + 1;
+  await deriveAgain(deps, place, { from, to, fresh: false });
+  const covered = await readCoveredTo(deps.writer, place);
+  if (covered < (await deps.log.endOffset(place))) return covered < 0 ? deps.log.startOffset(place) : covered + 1;
+  const facts = { topic: place.topic, partition: place.partition };
+  throw new Problem('internal', 'The log ends before what the store holds: it was replaced or cut off.', facts);
 }

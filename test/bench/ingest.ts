@@ -22,7 +22,7 @@ export async function benchIngest(args: readonly string[]): Promise<void> {
   const count = Number(args[0] ?? 100_000);
   const folder = await mkdtemp(join(process.env['BENCH_FOLDER'] ?? '/tmp', 'custody-bench-'));
   const store = await openStore({ folder });
-  const log = openEmbeddedLog({ folder: join(folder, 'log') });
+  const log = openEmbeddedLog({ folder });
   try {
     const bytes = await fill(log, count);
     const own = await runWorker(store, log, folder, count, args[1] === undefined ? undefined : Number(args[1]));

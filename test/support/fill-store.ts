@@ -32,10 +32,8 @@ export async function fillStore(store: Store, events: readonly AuditEvent[], opt
       ...place, topic: event.family, sourceEpoch: 1, partition: 0, offset, source: event.source, instance: event.instance, delivery: 'import',
       writerEpoch: 1, status: 'accepted', reason: '', detail: '', events: 1, key: event.instance, headers: '{}', salt: Buffer.alloc(16), leaf, value,
     }); // prettier-ignore
-    encodeEvent(lines, {
-      ...place, eventId: eventIdOf(options.tenant, event), contentHash: contentHashOf(event), disposition: 'accepted', firstRef: ref,
-      parserVersion: '1', event, texts: textsOf(event),
-    }); // prettier-ignore
+    const identity = { eventId: eventIdOf(options.tenant, event), contentHash: contentHashOf(event) };
+    encodeEvent(lines, { ...place, ...identity, disposition: 'accepted', firstRef: ref }, event, textsOf(event), '1');
   }
   for (const [spec, table] of [
     [RECORDS, lines.records],

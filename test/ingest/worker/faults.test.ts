@@ -60,7 +60,7 @@ async function filledLog(): Promise<MemoryLog> {
     cloudtrailRecord(cloudtrailEvent(5, { eventName: 'DeleteService' })),
   ]);
   made.skip(TOPIC, 3);
-  await made.append(TOPIC, 'a', [...records.slice(60)]);
+  await made.append(TOPIC, 'a', records.slice(60));
   return made;
 }
 

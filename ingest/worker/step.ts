@@ -1,0 +1,68 @@
+import { sortHeaders } from '../../ledger/leaf.ts';
+import type { StoredPartition } from '../../store/log-state.ts';
+import type { Family } from '../../model/source.ts';
+import type { LoggedRecord } from '../log/event-log.ts';
+import { packRecords } from './pack.ts';
+import type { PackedRecord } from './pack.ts';
+import type { PartitionDeps } from './partition.ts';
+import { storeBatch } from './store-batch.ts';
+import type { StoredBatch } from './store-batch.ts';
+import type { TransformJob } from './transform.ts';
+
+/** A stretch of records on its way: with the thread, or waiting to be stored. */
+export interface Step {
+  /** Stores it, once the thread is done; may be called again after a failure. `fresh`: nothing of it can be there yet. */
+  store(fresh: boolean): Promise<StoredBatch>;
+  /** An earlier batch lost events to the engine, so what this one repeats must be looked at once more. */
+  look(): void;
+  /** Gives back what it holds. */
+  close(): void;
+}
+
+/** Waits for room, then gives the records to the thread. */
+export async function openStep(
+  deps: PartitionDeps,
+  place: StoredPartition & { topic: Family },
+  records: readonly LoggedRecord[],
+): Promise<Step> {
+  const free = await deps.slot();
+  const id = deps.nextJobId();
+  const job: TransformJob = {
+    ...place,
+    id,
+    writerEpoch: deps.writerEpoch,
+    tables: 'all',
+    refused: [],
+    prefix: `${deps.scratch.folder}/${id}`,
+  };
+  let transformed = deps.transformer.transform(job, packLogged(records, deps.stamp()));
+  transformed.catch(() => undefined);
+  let again = false;
+  return {
+    async store(fresh) {
+      if (again) transformed = deps.transformer.transform(job);
+      again = true;
+      const result = await transformed;
+      again = false;
+      return storeBatch(deps, job, result, fresh);
+    },
+    look: () => void (again = true),
+    close() {
+      deps.transformer.release(id);
+      free();
+    },
+  };
+}
+
+function packLogged(records: readonly LoggedRecord[], ingestedAtUs: number): ArrayBuffer {
+  const texts = new WeakMap<object, string>();
+  const packed = function* (): Generator<PackedRecord> {
+    for (const { offset, timestampMs, key, headers, value } of records) {
+      const text = texts.get(headers) ?? JSON.stringify(Object.fromEntries(sortHeaders(headers)));
+      texts.set(headers, text);
+      yield { offset, receivedAtMs: timestampMs, ingestedAtUs, key, headers: text, value };
+    }
+  };
+  const bytes = records.reduce((sum, { value, key }) => sum + value.length + key.length + 300, 64);
+  return packRecords(packed(), bytes);
+}

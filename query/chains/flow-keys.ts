@@ -1,7 +1,8 @@
+import type { KeyRole } from '../../model/event.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
 import type { Graph } from './graph.ts';
 import type { Judge } from './judge-edges.ts';
-import { anchorsOf, isCredentialKey, isJobKey, isRequestKey, levelOf } from './levels.ts';
+import { anchorsOf, isCredentialKey, isJobKey, isRequestKey } from './levels.ts';
 
 /** Bounds of one walk (sources.md 2.7). What lies beyond is left out and a finding says so. */
 export const WALK_LIMITS = { depth: 32, nodes: 5_000 } as const;
@@ -34,60 +35,20 @@ export function startKeys(graph: Graph, judge: Judge, focal: string): readonly s
   return [...keys];
 }
 
-// A pipeline's own event names each of its jobs: it is about the pipeline, not about any one of them.
+// A pipeline's own event names each of its jobs: it is about the pipeline, not about any one of them. And an act with
+// one credential on another (renewing somebody's token) is the act of the one that was used.
 function startOf(event: StoredEvent, judge: Judge): readonly string[] {
   const anchors = anchorsOf(event, judge.isContested);
-  if (anchors.filter(isJobKey).length <= 1) return anchors;
-  const pipelines = event.keys.filter(
-    (key) => key.class === 'chain' && key.key.startsWith('gitlab:pipeline:') && key.role === 'subject',
-  );
-  return pipelines.length > 0 ? pipelines.map((key) => key.key) : anchors;
-}
-
-/** The nearest jobs above the focal point; for a gate the jobs that it gates. */
-export function jobsOf(
-  graph: Graph,
-  judge: Judge,
-  start: readonly string[],
-  lineage: ReadonlySet<string>,
-): readonly string[] {
-  const gated = start.flatMap((key) =>
-    judge
-      .down(key)
-      .filter((edge) => edge.relation === 'gates')
-      .map((edge) => edge.child),
-  );
-  if (gated.length > 0) return [...new Set(gated)];
-  const nearest = [...lineage].find((key) => isJobKey(key) && graph.classOf(key) === 'chain');
-  const asked = start.filter(isJobKey);
-  return asked.length > 0 ? asked : nearest === undefined ? [] : isBelowPipelines(start) ? [nearest] : [];
-}
-
-// From a pipeline or a request the whole flow is asked for, although a bridge job may stand above it.
-function isBelowPipelines(start: readonly string[]): boolean {
-  return start.some((key) => levelOf(key) >= 3);
-}
-
-/** Where the descent begins: the jobs, else the first credential, else the focal point itself. */
-export function branchSeeds(
-  judge: Judge,
-  start: readonly string[],
-  lineage: ReadonlySet<string>,
-  jobs: readonly string[],
-): readonly string[] {
-  if (jobs.length > 0) return jobs;
-  const first = [...lineage].filter(
-    (key) => isCredentialKey(key) && !judge.up(key).some((edge) => isCredentialKey(edge.parent)),
-  );
-  return first.length > 0 ? first : start;
-}
-
-/** Started from above the jobs: the one job that got a credential is the one that the flow is about. */
-export function soleRunningJob(judge: Judge, branch: ReadonlySet<string>): string | undefined {
-  const running = [...branch].filter(
-    (key) => isJobKey(key) && judge.down(key).some((edge) => isCredentialKey(edge.child)),
-  );
-  return running.length === 1 ? running[0] : undefined;
+  if (anchors.filter(isJobKey).length > 1) {
+    const pipelines = event.keys.filter(
+      (key) => key.class === 'chain' && key.key.startsWith('gitlab:pipeline:') && key.role === 'subject',
+    );
+    return pipelines.length > 0 ? pipelines.map((key) => key.key) : anchors;
+  }
+  const has = (key: string, ...roles: readonly KeyRole[]): boolean =>
+    event.keys.some((one) => one.key === key && roles.includes(one.role));
+  const acting = anchors.filter((key) => isCredentialKey(key) && has(key, 'uses', 'creates'));
+  return acting.some((key) => has(key, 'uses')) ? acting : anchors;
 }
 
 /** The highest key: request, else first pipeline, else job, else credential; the same from wherever one starts. */

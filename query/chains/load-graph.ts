@@ -6,7 +6,7 @@ import { findEdges } from '../../store/queries/find-edges.ts';
 import type { EdgeRow } from '../../store/queries/find-edges.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
 import { createGraph } from './graph.ts';
-import type { Graph, GraphBuilder } from './graph.ts';
+import type { Graph, GraphBuilder, GraphEdge } from './graph.ts';
 import { levelOf } from './levels.ts';
 import { loadEvents, nameEvents } from './load-events.ts';
 import { readEventsNamed } from './read-events.ts';
@@ -166,11 +166,10 @@ function addRow(graph: GraphBuilder, row: EdgeRow): void {
 /** What is reached next from a key: parents always, children by how the key was reached itself. */
 function nextFrom(graph: Graph, key: string, mode: Mode, rules: Rules | undefined): (readonly [string, Mode])[] {
   if (graph.classOf(key) !== 'chain') return [];
-  const upMode: Mode = mode === 'whole' || mode === 'lineage' ? 'lineage' : 'gate';
   const parents = graph
     .parents(key)
     .filter((edge) => graph.classOf(edge.parent) !== 'hub' && !(rules?.isBroker(edge.principal) ?? false))
-    .map((edge): readonly [string, Mode] => [edge.parent, upMode]);
+    .map((edge): readonly [string, Mode] => [edge.parent, modeOfParent(edge, mode)]);
   const descends = mode === 'whole' || mode === 'branch' || (mode === 'lineage' && levelOf(key) >= 3);
   const children = graph
     .children(key)
@@ -178,6 +177,13 @@ function nextFrom(graph: Graph, key: string, mode: Mode, rules: Rules | undefine
     .filter((edge) => mode === 'whole' || edge.relation !== 'spawned' || levelOf(key) < 3)
     .map((edge): readonly [string, Mode] => [edge.child, edge.relation === 'granted' ? 'gate' : 'branch']);
   return [...parents, ...children];
+}
+
+// A job or credential above what was descended to is the one whose whole branch is told; a grant leads nowhere itself.
+function modeOfParent(edge: GraphEdge, mode: Mode): Mode {
+  if (mode === 'whole' && edge.relation === 'granted') return 'whole';
+  if (mode === 'whole' || mode === 'lineage') return 'lineage';
+  return mode === 'branch' && levelOf(edge.parent) >= 3 ? 'lineage' : 'gate';
 }
 
 function countBeyond(rows: readonly EdgeRow[], limit: number): ReadonlySet<string> {

@@ -2,9 +2,10 @@ import type { StoredEvent } from '../../store/stored-event.ts';
 import type { Graph } from './graph.ts';
 import { judgeEdges } from './judge-edges.ts';
 import type { Judge, WalkedEdge } from './judge-edges.ts';
-import { branchSeeds, byDepth, closure, jobsOf, rootOf, soleRunningJob, startKeys, WALK_LIMITS } from './flow-keys.ts';
+import { climb, findBranch } from './flow-branch.ts';
+import { byDepth, rootOf, startKeys, WALK_LIMITS } from './flow-keys.ts';
 import type { Closure } from './flow-keys.ts';
-import { anchorsOf, isCredentialKey, isRequestKey, levelOf } from './levels.ts';
+import { anchorsOf, isCredentialKey, isJobKey, isRequestKey } from './levels.ts';
 import { orderEvents } from './order.ts';
 import type { Rules } from './rules.ts';
 
@@ -46,17 +47,8 @@ export interface Flow {
 export function walkFlow(graph: Graph, focal: string, rules: Rules): Flow {
   const judge = judgeEdges(graph, rules);
   const start = startKeys(graph, judge, focal);
-  const climbed = closure(start, (key) => judge.up(key).map((edge) => edge.parent));
-  const jobs = jobsOf(graph, judge, start, climbed.keys);
-  const seeds = branchSeeds(judge, start, climbed.keys, jobs);
-  const isWhole = jobs.length === 0 || seeds.some((seed) => levelOf(seed) < 3);
-  const descended = closure(seeds, (key) =>
-    judge
-      .down(key)
-      .filter((edge) => isWhole || edge.relation !== 'spawned')
-      .map((edge) => edge.child),
-  );
-  const above = closure([...climbed.keys, ...descended.keys], (key) => judge.up(key).map((edge) => edge.parent));
+  const { lineage, branch, job: found } = findBranch(graph, judge, start);
+  const above = climb(judge, [...lineage.keys, ...branch.keys]);
   const grants = [...above.keys].flatMap((key) =>
     isRequestKey(key)
       ? judge
@@ -68,22 +60,31 @@ export function walkFlow(graph: Graph, focal: string, rules: Rules): Flow {
   const all = new Set([...above.keys, ...grants]);
   const keys = new Set([...all].filter((key) => graph.classOf(key) === 'chain'));
   const events = gatherEvents(graph, judge, focal, all);
-  const job = jobs.length === 1 ? jobs[0] : soleRunningJob(judge, descended.keys);
+  const job = found ?? soleJobOf(events, judge, keys);
   return {
     focal,
     root: rootOf(graph, judge, keys, focal),
     ...(job === undefined ? {} : { job }),
-    lineage: climbed.keys,
-    branch: descended.keys,
-    gates: new Set([...all].filter((key) => !climbed.keys.has(key) && !descended.keys.has(key))),
+    lineage: lineage.keys,
+    branch: branch.keys,
+    gates: new Set([...all].filter((key) => !lineage.keys.has(key) && !branch.keys.has(key))),
     keys,
     credentials: [...keys]
       .filter((key) => (isCredentialKey(key) || key.startsWith('hoop:review:')) && !judge.isContested(key))
       .toSorted((a, b) => byDepth(judge, a, b)),
     events: orderEvents(graph, events),
     links: linksAmong(judge, all),
-    findings: findingsOf(graph, judge, all, events, [climbed, descended, above]),
+    findings: findingsOf(graph, judge, all, events, [lineage, branch, above]),
   };
+}
+
+// Where the credentials are contested no edge leads to a job, but the calls themselves may all name one.
+function soleJobOf(events: readonly StoredEvent[], judge: Judge, keys: ReadonlySet<string>): string | undefined {
+  const touches = events.filter((event) => event.stage === 'touch');
+  const named = new Set(
+    touches.flatMap((event) => anchorsOf(event, judge.isContested)).filter((key) => isJobKey(key) && keys.has(key)),
+  );
+  return named.size === 1 ? [...named][0] : undefined;
 }
 
 /** Events that are part of the flow by one of its keys; of a session only the login (sources.md 2.7). */

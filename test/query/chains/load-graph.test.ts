@@ -46,14 +46,11 @@ describe('loadGraph', () => {
     expect(buildChain(await load(focal), focal, rules, context)).toEqual(whole);
   });
 
-  test.each([KEYS.J, KEYS.AK, KEYS.AR, KEYS.P, KEYS.D, KEYS.K2, KEYS.VL])(
-    'fetches for the key %s what the whole graph would tell',
-    async (focal) => {
-      expect(buildChain(await load(focal), focal, rules, context)).toEqual(
-        buildChain(graphOf(events), focal, rules, context),
-      );
-    },
-  );
+  test.each(Object.values(KEYS))('fetches for the key %s what the whole graph would tell', async (focal) => {
+    expect(buildChain(await load(focal), focal, rules, context)).toEqual(
+      buildChain(graphOf(events), focal, rules, context),
+    );
+  });
 
   test('leaves out what has nothing to do with the flow', async () => {
     const graph = await load('event:aws.cloudtrail/13');

@@ -53,9 +53,22 @@ describe('chain A: request, approval, pipeline, job, token, session, calls', () 
     expect(chain.environment).toBe('production');
   });
 
-  test.each(chainA().slice(1).map(nameOf))('is the same chain from %s', (focal) => {
+  const keys = Object.values(KEYS).filter((key) =>
+    chainA().some((event) => event.keys.some((one) => one.key === key && key !== KEYS.S)),
+  );
+  test.each([...chainA().slice(1).map(nameOf), ...keys])('is the same chain from %s', (focal) => {
     const other = chainOf(chainA(), focal);
-    expect(other.id).toBe(chain.id);
+    const said = ({ id, root, job, touched, authorization, requester, runner, approvers, events }: Chain): unknown => ({ id, root, job, touched, authorization, requester, runner, approvers, events: events.map((event) => event.event) }); // prettier-ignore
+    expect(said(other)).toEqual(said(chain));
+  });
+
+  test('an act with one credential on another is the act of the one that was used', () => {
+    const mine = 'vault:accessor:vault-prod/tidy';
+    const rows = [...chainC(), told({ id: 'renew:response', family: 'vault.audit', at: '2026-08-20T09:18:00.000001Z', action: 'token.renew', keys: [['uses', mine], ['subject', KEYS.VA]] })]; // prettier-ignore
+    expect(chainOf(rows, 'event:vault.audit/renew:response').job).toBeUndefined();
+    expect(ids(chainOf(rows, 'event:aws.cloudtrail/13c').events.map((event) => event.event))).toContain(
+      'renew:response',
+    );
   });
 
   test('takes of a browser session only its login', () => {

@@ -1,5 +1,5 @@
 import { HOSTS } from './organisation.ts';
-import type { DemoSecrets, Unnumbered } from './deliveries.ts';
+import type { DemoSecrets, Unnumbered } from './delivery.ts';
 import type { NativeEvent, NativeSource } from './emit.ts';
 import type { Random } from './random.ts';
 

@@ -1,5 +1,5 @@
 import { HOSTS, VAULT } from './organisation.ts';
-import type { Run } from './gitlab.ts';
+import type { Run } from './run.ts';
 import { iso, isoMicros } from './emit.ts';
 import type { Emit } from './emit.ts';
 import type { Random } from './random.ts';

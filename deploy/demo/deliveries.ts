@@ -2,31 +2,10 @@ import { createHmac } from 'node:crypto';
 import { HOSTS } from './organisation.ts';
 import type { NativeEvent, NativeSource } from './emit.ts';
 import { packBatches, packOktaPolls } from './batches.ts';
+import type { Delivery, DemoSecrets, Unnumbered } from './delivery.ts';
 import type { Random } from './random.ts';
 
-/** A captured delivery, one line of deliveries.ndjson (design.md 8). */
-export interface Delivery {
-  readonly delivery_id: string;
-  readonly received_at: string;
-  readonly source: string;
-  readonly transport: string;
-  readonly method: 'POST' | 'PULL';
-  readonly path_hint: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
-/** The senders' secrets: sample values, good for nothing but the demo. */
-export interface DemoSecrets {
-  readonly gitlab_stream: string;
-  readonly gitlab_hook: string;
-  readonly okta_hook: string;
-  readonly issuer: string;
-  readonly kubernetes: string;
-  readonly vault: string;
-  readonly hoop: string;
-}
-
+/** Made from the seed, like all else here. */
 export function createSecrets(random: Random): DemoSecrets {
   return {
     gitlab_stream: random.word(32),
@@ -39,8 +18,6 @@ export function createSecrets(random: Random): DemoSecrets {
   };
 }
 
-/** A delivery before it is numbered; `at` is its arrival in milliseconds UTC. */
-export type Unnumbered = Omit<Delivery, 'delivery_id' | 'received_at'> & { readonly at: number };
 const JSON_TYPE = { 'content-type': 'application/json' };
 const HOOK_OF: Record<string, string> = {
   pipeline: 'Pipeline Hook',

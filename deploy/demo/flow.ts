@@ -3,8 +3,8 @@ import type { Organisation, Person, Project } from './organisation.ts';
 import { assumeRole, callWithSession } from './aws.ts';
 import type { AwsSession } from './aws.ts';
 import { callKubernetes, callVault, loginVault } from './clusters.ts';
-import { emitDeploymentApproval, emitRun } from './gitlab.ts';
-import type { Run } from './gitlab.ts';
+import { emitDeploymentApproval, emitMergeRequest, emitRun } from './gitlab.ts';
+import type { Run } from './run.ts';
 import type { Issuer } from './issuer.ts';
 import { login, requestAccess, resolveAccess } from './okta.ts';
 import type { Emit } from './emit.ts';
@@ -102,21 +102,29 @@ function tellApproval(teller: Teller, options: FlowOptions, run: Run, at: number
   const requestId = `tr-${random.hex(10)}`;
   const { approver, requester, project } = options;
   if (options.environment === 'staging' || options.approval === 'none' || !approver) return { requestId };
+  const asker = requester.sponsor ?? requester;
+  const session = login(emit, random, asker, options.at - 3 * MINUTE);
   if (options.approval === 'okta') {
-    const asker = requester.sponsor ?? requester;
-    const session = login(emit, random, asker, options.at - 3 * MINUTE);
     const role = roleArn(project, 'production');
     const id = requestAccess(emit, random, { requester: asker, session, project, role, at: options.at });
     resolveAccess(emit, random, { id, approver, requester: asker, project, role, at });
     return { requestId, oktaRequest: { id, approver, at } };
   }
+  login(emit, random, approver, at - 4 * MINUTE);
   if (options.approval === 'broker') {
-    issuer.requested({ requestId, requester: requester.sponsor ?? requester, project, at: options.at });
-    issuer.approved({ requestId, requester: requester.sponsor ?? requester, approver, project, at });
+    issuer.requested({ requestId, requester: asker, project, at: options.at });
+    issuer.approved({ requestId, requester: asker, approver, project, at });
     return { requestId, brokerApproval: { approver, at } };
   }
   emitDeploymentApproval(emit, random, { run, approver, at: Math.max(at, run.createdAt + 30_000) });
   return { requestId };
+}
+
+/** What goes to production was merged the day before, approved by somebody other than its author. */
+function tellChange({ emit, random, organisation }: Teller, { project, at }: FlowOptions): string {
+  const author = random.pick(organisation.developers);
+  const reviewer = random.pick(organisation.developers.filter((person) => person !== author));
+  return emitMergeRequest(emit, random, { project, author, reviewer, at: at - 22 * HOUR });
 }
 
 function createRun(teller: Teller, options: FlowOptions): Run {
@@ -132,7 +140,7 @@ function createRun(teller: Teller, options: FlowOptions): Run {
     pipelineId: ids.pipeline,
     jobId: ids.job,
     deploymentId: ids.deployment,
-    sha: random.hex(40),
+    sha: production ? tellChange(teller, options) : random.hex(40),
     ref: production ? 'main' : `feature-${random.hex(4)}`,
     environment: options.environment,
     creator: options.requester,

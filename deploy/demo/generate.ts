@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { HOSTS, PERIOD } from './organisation.ts';
 import { createSecrets, packDeliveries } from './deliveries.ts';
-import type { Delivery, DemoSecrets } from './deliveries.ts';
+import type { Delivery, DemoSecrets } from './delivery.ts';
 import { createDemoPolicy } from './policy.ts';
 import { createRandom } from './random.ts';
 import { tellStory } from './story.ts';

@@ -1,5 +1,5 @@
 import { gitlabOffset, gitlabUtc, iso } from './emit.ts';
-import type { Run } from './gitlab.ts';
+import type { Run } from './run.ts';
 import { HOSTS } from './organisation.ts';
 import type { Person, Project } from './organisation.ts';
 
@@ -103,5 +103,41 @@ export function deploymentHook(run: Run, status: string, at: number): Record<str
     short_sha: run.sha.slice(0, 8),
     user: userPart(run.player),
     ref: run.ref,
+  };
+}
+
+/** One commit pushed to a branch. */
+export function pushHook(push: {
+  project: Project;
+  author: Person;
+  branch: string;
+  before: string;
+  after: string;
+  at: number;
+}): Record<string, unknown> {
+  const { project, author } = push;
+  return {
+    object_kind: 'push',
+    event_name: 'push',
+    before: push.before,
+    after: push.after,
+    ref: `refs/heads/${push.branch}`,
+    checkout_sha: push.after,
+    user_id: author.gitlabId,
+    user_name: author.name,
+    user_username: author.username,
+    user_email: '',
+    project_id: project.id,
+    project: projectPart(project),
+    commits: [
+      {
+        id: push.after,
+        message: `Update ${project.name}\n`,
+        title: `Update ${project.name}`,
+        timestamp: iso(push.at),
+        author: { name: author.name, email: author.email },
+      },
+    ],
+    total_commits_count: 1,
   };
 }

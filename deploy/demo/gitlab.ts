@@ -1,27 +1,10 @@
 import { HOSTS } from './organisation.ts';
-import type { Person, Project, Runner } from './organisation.ts';
+import type { Person, Project } from './organisation.ts';
+import type { Run } from './run.ts';
 import { gitlabUtc, iso } from './emit.ts';
-import { deploymentHook, jobHook, pipelineHook, projectPart, userPart } from './gitlab-hooks.ts';
+import { deploymentHook, jobHook, pipelineHook, projectPart, pushHook, userPart } from './gitlab-hooks.ts';
 import type { Emit } from './emit.ts';
 import type { Random } from './random.ts';
-
-/** A pipeline with one deploy job, as the hooks tell it. */
-export interface Run {
-  readonly project: Project;
-  readonly pipelineId: number;
-  readonly jobId: number;
-  readonly deploymentId: number;
-  readonly sha: string;
-  readonly ref: string;
-  readonly environment: 'production' | 'staging';
-  readonly creator: Person;
-  readonly player: Person;
-  readonly runner: Runner;
-  readonly variables: readonly { readonly key: string; readonly value: string }[];
-  readonly createdAt: number;
-  readonly startedAt: number;
-  readonly finishedAt: number;
-}
 
 /** Emits what GitLab sends for a run: pipeline, job and deployment hooks (sources.md 1.3). */
 export function emitRun(emit: Emit, run: Run): void {
@@ -56,53 +39,59 @@ export function emitDeploymentApproval(
   });
 }
 
-/** Emits a change's life: opened, approved, merged. */
+/** Emits a change's life: pushed, opened, approved by another person, merged; gives the commit that the merge made. */
 export function emitMergeRequest(
   emit: Emit,
   random: Random,
-  change: { project: Project; author: Person; reviewer: Person; sha: string; at: number },
-): void {
+  change: { project: Project; author: Person; reviewer: Person; at: number },
+): string {
+  const { project, author, reviewer, at } = change;
   const id = random.int(100_000, 899_999);
+  const branch = `change-${id}`;
+  const last = random.hex(40);
+  const merged = random.hex(40);
   const base = {
     id,
     iid: random.int(10, 900),
-    author_id: change.author.gitlabId,
-    source_branch: `change-${id}`,
+    author_id: author.gitlabId,
+    source_branch: branch,
     target_branch: 'main',
   };
-  const step = (action: string, state: string, user: Person, at: number): void =>
-    hook(emit, at + 600, {
+  const step = (action: string, state: string, user: Person, when: number): void =>
+    hook(emit, when + 600, {
       object_kind: 'merge_request',
       event_type: 'merge_request',
       user: userPart(user),
-      project: projectPart(change.project),
+      project: projectPart(project),
       object_attributes: {
         ...base,
         action,
         state,
-        source_project_id: change.project.id,
-        target_project_id: change.project.id,
-        last_commit: { id: change.sha },
-        merge_commit_sha: action === 'merge' ? change.sha : null,
-        created_at: gitlabUtc(change.at),
-        updated_at: gitlabUtc(at),
-        url: `https://${HOSTS.gitlab}/${change.project.path}/-/merge_requests/${base.iid}`,
+        source_project_id: project.id,
+        target_project_id: project.id,
+        last_commit: { id: last },
+        merge_commit_sha: action === 'merge' ? merged : null,
+        created_at: gitlabUtc(at),
+        updated_at: gitlabUtc(when),
+        url: `https://${HOSTS.gitlab}/${project.path}/-/merge_requests/${base.iid}`,
       },
-      reviewers: [userPart(change.reviewer)],
+      reviewers: [userPart(reviewer)],
       assignees: [],
       changes: {},
     });
-  step('open', 'opened', change.author, change.at);
-  step('approved', 'opened', change.reviewer, change.at + 3_600_000);
-  step('merge', 'merged', change.reviewer, change.at + 4_000_000);
+  hook(emit, at - 59_400, pushHook({ project, author, branch, before: '0'.repeat(40), after: last, at: at - 60_000 }));
+  step('open', 'opened', author, at);
+  step('approved', 'opened', reviewer, at + 3_600_000);
+  step('merge', 'merged', reviewer, at + 4_000_000);
   audit(emit, random, {
-    at: change.at + 4_000_400,
-    person: change.reviewer,
-    project: change.project,
+    at: at + 4_000_400,
+    person: reviewer,
+    project,
     type: 'merge_request_merged',
-    target: { id, type: 'MergeRequest', details: `Change ${change.project.name}` },
+    target: { id, type: 'MergeRequest', details: `Change ${project.name}` },
     message: `Merge request merged (ID: ${base.iid})`,
   });
+  return merged;
 }
 
 interface AuditStory {

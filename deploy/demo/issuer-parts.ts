@@ -1,10 +1,20 @@
-import type { Run } from './gitlab.ts';
+import type { Run } from './run.ts';
 import { iso } from './emit.ts';
-import type { Exchange } from './issuer.ts';
 import { ACCOUNTS, CLUSTERS, HOSTS, VAULT, roleArn } from './organisation.ts';
 import type { Person, Project } from './organisation.ts';
 
 /** The recurring parts of an issuer's event data (sources.md 3.4). */
+
+/** A job's token taken in exchange for one of the issuer's own. */
+export interface Exchange {
+  readonly run: Run;
+  readonly parentJti: string;
+  readonly at: number;
+  readonly expiresAt: number | undefined;
+  readonly requestId: string;
+  readonly oktaRequest?: { readonly id: string; readonly approver: Person; readonly at: number };
+  readonly brokerApproval?: { readonly approver: Person; readonly at: number };
+}
 
 export function party(person: Person): Record<string, unknown> {
   if (person.kind === 'ai_agent')

@@ -1,7 +1,7 @@
 import { actorsOf, approvalOf, audienceOf, ciOf, party, targetOf } from './issuer-parts.ts';
+import type { Exchange } from './issuer-parts.ts';
 import { ACCOUNTS, HOSTS } from './organisation.ts';
 import type { Person, Project } from './organisation.ts';
-import type { Run } from './gitlab.ts';
 import { iso } from './emit.ts';
 import type { Emit } from './emit.ts';
 import type { Random } from './random.ts';
@@ -23,16 +23,6 @@ export interface Issuer {
   issued(story: { requestId: string; holder: Person; at: number; expiresAt: number }): string;
   revoked(story: { jti: string; holder: Person; at: number }): void;
   reviewed(story: { requestId: string; reviewer: Person; at: number }): void;
-}
-
-export interface Exchange {
-  readonly run: Run;
-  readonly parentJti: string;
-  readonly at: number;
-  readonly expiresAt: number | undefined;
-  readonly requestId: string;
-  readonly oktaRequest?: { readonly id: string; readonly approver: Person; readonly at: number };
-  readonly brokerApproval?: { readonly approver: Person; readonly at: number };
 }
 
 type Send = (at: number, type: string, subject: string, authtype: string, data: Record<string, unknown>) => void;

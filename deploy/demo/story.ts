@@ -2,7 +2,6 @@ import { ACCOUNTS, CLUSTERS, HOSTS, PERIOD, createOrganisation } from './organis
 import type { Organisation, Person } from './organisation.ts';
 import { assumeRole, callByService, callWithSession, callWithStaticKey } from './aws.ts';
 import { callByController } from './clusters.ts';
-import { emitMergeRequest } from './gitlab.ts';
 import { emitDatabaseSession } from './hoop.ts';
 import { createIssuer } from './issuer.ts';
 import { HOUR, MINUTE, tellFlow } from './flow.ts';
@@ -77,16 +76,6 @@ function tellDay(teller: Teller, day: number): void {
       connection: 'bookings-prod-pg',
       at: day + 14 * HOUR,
     });
-  if (random.chance(0.5)) {
-    const author = random.pick(organisation.developers);
-    emitMergeRequest(emit, random, {
-      project: random.pick(organisation.projects),
-      author,
-      reviewer: other(random, organisation.developers, author),
-      sha: random.hex(40),
-      at: day + 8 * HOUR,
-    });
-  }
 }
 
 function normalFlow(teller: Teller, at: number, environment: 'production' | 'staging'): FlowOptions {
@@ -217,8 +206,4 @@ function tellBreakGlass(teller: Teller, emergency: { holder: Person; reviewer: P
   });
   issuer.revoked({ jti, holder, at: at + 40 * MINUTE });
   issuer.reviewed({ requestId, reviewer: emergency.reviewer, at: at + 20 * HOUR });
-}
-
-function other(random: Random, people: readonly Person[], than: Person): Person {
-  return random.pick(people.filter((person) => person !== than));
 }

@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { parse } from 'yaml';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { injectApi, pathWith, readJson } from '../../cli/api.ts';
+import type { CommandContext } from '../../cli/command.ts';
+import { replay } from '../../cli/commands/deliver.ts';
+import type { DeliverySummary } from '../../cli/commands/deliver.ts';
+import { createDemo } from '../../deploy/demo/generate.ts';
+import { secretsFrom } from '../../ingest/intake/secrets.ts';
+import type { Chain } from '../../model/chain.ts';
+import type { CheckResult } from '../../model/control.ts';
+import { parsePolicy } from '../../model/policy.ts';
+import { openCustody } from '../../server/open-custody.ts';
+import type { Custody } from '../../server/open-custody.ts';
+
+const context: CommandContext = {
+  settings: { dataFolder: '', configFile: undefined, url: undefined, token: undefined, logLevel: 'warn', color: false },
+  out: () => Promise.resolve(),
+  say: () => undefined,
+  live: false,
+};
+const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+
+describe('the demo organisation', () => {
+  test('is the same for the same seed, another for another, and in order of arrival', () => {
+    const [one, two, other] = [createDemo(1), createDemo(1), createDemo(2)];
+    expect(digest(one)).toBe(digest(two));
+    expect(digest(one.deliveries)).not.toBe(digest(other.deliveries));
+    const times = one.deliveries.map((delivery) => delivery.received_at);
+    expect(times).toEqual(times.toSorted());
+    expect(new Set(one.deliveries.map((delivery) => delivery.source))).toEqual(
+      new Set(['okta', 'gitlab-webhook', 'gitlab-audit', 'issuer', 'cloudtrail', 'kubernetes', 'vault', 'hoop']),
+    );
+  });
+});
+
+describe('the main job on the demo organisation', () => {
+  const demo = createDemo();
+  const period = { from: demo.from, to: demo.to, as_of: demo.asOf };
+  let folder = '';
+  let custody: Custody;
+  let summary: DeliverySummary;
+  const refused = new Map<string, string | undefined>();
+  const api = () => injectApi(custody.app, custody.token, () => Promise.resolve());
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'custody-demo-'));
+    custody = await openCustody({
+      folder: join(folder, 'data'),
+      policy: parsePolicy(demo.policy),
+      secrets: secretsFrom(parse(demo.secrets) as Record<string, string>),
+      oidc: undefined,
+      version: 'test',
+      logTo: 'nowhere',
+    });
+    const lines = demo.deliveries.map((delivery) => `${JSON.stringify(delivery)}\n`);
+    summary = await replay(api(), { body: Readable.from(lines), type: 'application/x-ndjson' }, context, (outcome) => {
+      if (outcome.status >= 400) refused.set(outcome.delivery_id ?? '', outcome.reason);
+    });
+  }, 300_000);
+  afterAll(async () => {
+    await custody.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('everything arrives, and what must not be believed is refused with its reason', () => {
+    expect(summary.settled.rejected).toEqual({});
+    expect(summary.settled.conflict).toBe(1);
+    expect(summary.settled.accepted).toBeGreaterThan(6_000);
+    expect(Object.fromEntries(refused)).toEqual({
+      'demo-bad-cut': 'invalid_json',
+      'demo-bad-token': 'unauthenticated',
+      'demo-leaked-token': 'token_material_present',
+      'demo-foreign-source': 'source_not_registered',
+    });
+  });
+
+  test('the run of the agent is a complete chain that ends at its human sponsor', async () => {
+    const chain = await readJson<Chain>(await api().send('GET', pathWith('/v1/trace', { key: demo.showcase })));
+    expect(chain).toMatchObject({ authorization: 'complete', evidence: 'complete', environment: 'production' });
+    expect(chain.runner?.kind).toBe('ai_agent');
+    expect(chain.requester?.kind).toBe('human');
+    expect(chain.approvers.map((party) => party.kind)).toEqual(['human']);
+    expect(chain.touched).toHaveLength(3);
+    expect(chain.stages.map((stage) => stage.state)).toEqual(Array(6).fill('present'));
+  });
+
+  test('the control tests find what is planted, and nothing else', async () => {
+    const check = await readJson<CheckResult>(
+      await api().send(
+        'GET',
+        pathWith('/v1/check', { framework: 'all', ...period, tests: 'T-01,T-02,T-08,T-09,T-12,T-22,T-25' }),
+      ),
+    );
+    const found = check.tests.map((entry) => [
+      entry.test,
+      entry.items
+        .filter((item) => item.verdict === 'exception')
+        .map((item) => item.attribute)
+        .toSorted()
+        .join(' '),
+      entry.undetermined,
+    ]);
+    expect(found).toEqual([
+      ['T-01', 'approval_after_issue no_approval', 0],
+      ['T-02', 'same_person', 0],
+      ['T-08', 'lifetime', 0],
+      ['T-09', 'after_expiry', 0],
+      ['T-12', 'static_key', 0],
+      ['T-22', 'nonprod_on_prod', 0],
+      ['T-25', 'no_chain no_chain', 0],
+    ]);
+    expect(check.sources.every((source) => source.registered && source.gaps.length === 0)).toBe(true);
+  });
+});

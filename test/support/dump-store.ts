@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { openStore } from '../../store/clickhouse.ts';
+
+// Run by tests in a process of its own, because a process opens one data folder: dump-store.ts FOLDER [FILE]. Prints a
+// digest and a count of each table as JSON, in an order that does not depend on how rows came; with FILE also all rows.
+const [folder = '', file] = process.argv.slice(2);
+
+/** What depends on when and by whom a row was written is left out. */
+const TABLES = {
+  records: ['* EXCEPT (ingested_at, writer_epoch, salt, leaf), hex(salt), hex(leaf)', 'topic, source_epoch, partition, offset'],
+  events: ['* EXCEPT (ingested_at, content_hash), hex(content_hash)', 'ref'],
+  event_keys: ['* EXCEPT (ingested_at)', 'tenant, key, occurred_at, ref, role, field'],
+  edges: ['* EXCEPT (ingested_at)', 'tenant, key, direction, other, relation, ref, rule'],
+  gaps: ['* EXCEPT (ingested_at)', 'topic, source_epoch, partition, first_offset'],
+} as const; // prettier-ignore
+
+/** The same with every column, for a rebuild, which must give back all of them. */
+const WHOLE = { events: TABLES.events[1], event_keys: TABLES.event_keys[1], edges: TABLES.edges[1] } as const;
+
+const store = await openStore({ folder });
+const digests: Record<string, { rows: number; sha256: string }> = {};
+const dump = async (name: string, columns: string, table: string, order: string): Promise<void> => {
+  const sql = `SELECT ${columns} FROM ${table} ORDER BY ${order} FORMAT TSV`;
+  const bytes = await store.writer.bytes({ sql, params: {} });
+  let rows = 0;
+  for (const byte of bytes) if (byte === 0x0a) rows += 1;
+  digests[name] = { rows, sha256: createHash('sha256').update(bytes).digest('hex') };
+  if (file !== undefined) writeFileSync(`${file}.${name}.tsv`, bytes);
+};
+for (const [table, [columns, order]] of Object.entries(TABLES)) await dump(table, columns, table, order);
+for (const [table, order] of Object.entries(WHOLE)) await dump(`whole_${table}`, '*', table, order);
+await store.close();
+process.stdout.write(`${JSON.stringify(digests)}\n`);

@@ -52,6 +52,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       scan: scanDelivery,
       now,
       settle: createSettle(worker.worker, deps.store.reader),
+      idle: () => worker.worker().idle(),
       authorize,
       ...readIngestSettings(),
     }),

@@ -37,6 +37,8 @@ export interface IntakeDeps {
   /** The clock, microseconds UTC: when something was received, and whether a signature is fresh. */
   readonly now: () => Micros;
   readonly settle: Settle;
+  /** Resolves when everything that the log holds now is stored. */
+  readonly idle?: () => Promise<void>;
   /** Who may use the routes for files and replays. */
   readonly authorize: AuthorizeOperator;
   /** Bytes of bodies that may be held at once; 64 MiB when left out. */

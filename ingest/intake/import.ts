@@ -81,6 +81,8 @@ export async function* importFile(deps: IntakeDeps, file: ImportFile): AsyncGene
   await flush();
   if (counts.progress().records === 0 && bytes === 0) throw new Problem('usage', 'The file is empty.');
   while (await counts.settle(0)) yield { progress: { bytes, ...counts.progress() } };
+  // What an import that was killed had appended may not be stored yet, and only this one is there to wait for it.
+  if (counts.isResumed()) await deps.idle?.();
   yield { result: counts.result() };
 }
 
@@ -119,6 +121,8 @@ function nextChain(chain: Buffer, groups: readonly RecordGroup[]): Buffer {
 interface Counts {
   appended(range: AppendedRange, records: number): void;
   known(records: readonly LogRecord[]): void;
+  /** Whether the log held some of the file already. */
+  isResumed(): boolean;
   /** Waits for some of what was appended if more than `most` ranges wait; false when nothing was to be waited for. */
   settle(most: number): Promise<boolean>;
   progress(): { readonly records: number; readonly settled: number };
@@ -132,6 +136,7 @@ function createCounts(deps: IntakeDeps): Counts {
   const reject = (reason: Reason, count: number): void =>
     void rejected.set(reason, (rejected.get(reason) ?? 0) + count);
   let records = 0;
+  let resumed = false;
   const settled = (): number =>
     sum.accepted + sum.duplicate + sum.conflict + [...rejected.values()].reduce((all, count) => all + count, 0);
   return {
@@ -140,6 +145,7 @@ function createCounts(deps: IntakeDeps): Counts {
       records += count;
     },
     known(held) {
+      resumed = true;
       records += held.length;
       for (const { headers } of held) {
         const withheld = headers[HEADERS.unreadable]?.split(':', 1)[0];
@@ -156,6 +162,7 @@ function createCounts(deps: IntakeDeps): Counts {
       for (const [reason, count] of Object.entries(counted.rejected)) reject(reason as Reason, count);
       return true;
     },
+    isResumed: () => resumed,
     progress: () => ({ records, settled: settled() }),
     result: () => ({ ...sum, rejected: Object.fromEntries(rejected) }),
   };

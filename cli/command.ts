@@ -97,6 +97,44 @@ export function timeOption(args: Arguments, name: string): string | undefined {
   return new Date(Math.floor(stamp.at / 1_000)).toISOString();
 }
 
+/** The period of `--from` and `--to`, both needed: RFC 3339 text in UTC, the first before the second. */
+export function periodOption(args: Arguments, command: string): { readonly from: string; readonly to: string } {
+  for (const name of ['from', 'to']) requiredOption(args, name, command);
+  const [from = '', to = ''] = [timeOption(args, 'from'), timeOption(args, 'to')];
+  if (from >= to) throw new Problem('usage', `--from (${from}) must lie before --to (${to})`);
+  return { from, to };
+}
+
+/** One of the names, or all of them for `all`. */
+export function frameworkOption<Name extends string>(
+  args: Arguments,
+  names: readonly Name[],
+  command: string,
+): Name | 'all' {
+  const value = requiredOption(args, 'framework', command);
+  const found = [...names, 'all' as const].find((name) => name === value);
+  if (found === undefined) throw new Problem('usage', `--framework is one of ${names.join(', ')}, all; not "${value}"`);
+  return found;
+}
+
+/** Refuses arguments that are no option, where a command has none. */
+export function refuseArguments(args: Arguments, command: string): void {
+  if (args.positionals.length > 0)
+    throw new Problem(
+      'usage',
+      `${command} takes no argument, not "${args.positionals[0]}". See: custody ${command} --help`,
+    );
+}
+
+/** A port; 0 takes a free one. */
+export function portOption(args: Arguments, fallback: number): number {
+  const value = textOption(args, 'port');
+  const port = value === undefined ? fallback : Number(value);
+  if (value?.trim() === '' || !Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Problem('usage', `--port must be a number from 0 to 65535, not "${value}"`);
+  return port;
+}
+
 /** Whether JSON was asked for; any other format than those named is refused. */
 export function formatOption<Format extends string>(args: Arguments, formats: readonly Format[]): Format {
   const value = textOption(args, 'format') ?? formats[0];

@@ -23,6 +23,7 @@ export async function openApi(context: CommandContext, options: { reads?: boolea
   if (url !== undefined) return remoteApi(url, token);
   const server = await findServer(dataFolder);
   if (server) return remoteApi(server.url, server.token);
+  const settings = custodyOptions(context);
   if (options.reads === true && !existsSync(join(dataFolder, 'store'))) {
     throw new Problem(
       'not_found',
@@ -31,7 +32,7 @@ export async function openApi(context: CommandContext, options: { reads?: boolea
   }
   // Loaded only where it is needed: the engine takes longer to load than most answers take.
   const { openCustody } = await import('../server/open-custody.ts');
-  const custody = await openCustody({ ...custodyOptions(context), oidc: undefined, logTo: 'nowhere' });
+  const custody = await openCustody({ ...settings, oidc: undefined, logTo: 'nowhere' });
   closeOnSignal(custody, context);
   if (options.reads === true) await settle(custody, context);
   return injectApi(custody.app, custody.token, () => custody.close());

@@ -1,7 +1,8 @@
 import { pathWith, readJson } from '../api.ts';
-import { formatOption, requiredOption, timeOption } from '../command.ts';
+import { formatOption, frameworkOption, periodOption, refuseArguments, timeOption } from '../command.ts';
 import type { Command } from '../command.ts';
 import { openApi } from '../open-api.ts';
+import { FRAMEWORKS } from '../../model/control.ts';
 import type { CheckResult } from '../../model/control.ts';
 import { checkText } from '../../query/controls/check-text.ts';
 
@@ -31,14 +32,12 @@ The exit code is 1 where a test notes exceptions or cannot conclude.
     test: 'only these tests, such as T-01,T-09',
   },
   async run(args, context) {
-    const framework = requiredOption(args, 'framework', 'check');
-    for (const name of ['from', 'to']) requiredOption(args, name, 'check');
+    refuseArguments(args, 'check');
     const format = formatOption(args, ['text', 'json']);
     const tests = args.values['test'];
     const query = {
-      framework,
-      from: timeOption(args, 'from'),
-      to: timeOption(args, 'to'),
+      framework: frameworkOption(args, FRAMEWORKS, 'check'),
+      ...periodOption(args, 'check'),
       as_of: timeOption(args, 'as-of'),
       tests: typeof tests === 'string' ? tests : undefined,
     };

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { injectApi, pathWith, readJson } from '../api.ts';
 import type { Api } from '../api.ts';
-import { textOption } from '../command.ts';
+import { portOption, refuseArguments, textOption } from '../command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { readPolicy } from '../open-api.ts';
 import { replay } from './deliver.ts';
@@ -42,6 +42,8 @@ and is made anew each time. With --serve the API stays up afterwards, so that th
     out: 'the folder (default ./custody-demo)',
   },
   async run(args, context) {
+    refuseArguments(args, 'demo');
+    const port = portOption(args, 8_080);
     const folder = resolve(textOption(args, 'out') ?? 'custody-demo');
     const { createDemo } = await import('../../deploy/demo/generate.ts');
     const { openCustody } = await import('../../server/open-custody.ts');
@@ -61,7 +63,7 @@ and is made anew each time. With --serve the API stays up afterwards, so that th
     try {
       await tellDemo(api, demo, join(folder, 'reports'), context);
       if (args.values['serve'] === true) {
-        const url = await custody.listen('127.0.0.1', Number(textOption(args, 'port') ?? 8080));
+        const url = await custody.listen('127.0.0.1', port);
         context.say(
           `\nThe API is up at ${url} until you press Ctrl-C. Try:\n  npx custody trace --data ${files.data} ${demo.showcase}\n`,
         );

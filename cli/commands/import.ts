@@ -24,7 +24,8 @@ Every event of the files ends accepted, duplicate, conflict or rejected with a r
 can be interrupted at any moment, even by kill -9: the same command goes on where it stopped. A file that was imported
 before changes nothing.
 
-Sources: ${SOURCES.join(', ')}
+Sources:
+${SOURCES.map((source) => `  ${source}`).join('\n')}
 
   custody import --source aws.cloudtrail logs/*.json.gz
   custody import --source vault.audit --instance vault-prod audit.log`,

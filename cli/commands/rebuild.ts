@@ -1,5 +1,5 @@
 import { readLines } from '../api.ts';
-import { formatOption } from '../command.ts';
+import { formatOption, refuseArguments } from '../command.ts';
 import type { Command } from '../command.ts';
 import { openApi } from '../open-api.ts';
 import { createProgress, formatCount } from '../progress.ts';
@@ -28,6 +28,7 @@ reads a source better, or after changing how a source is described in the policy
   options: {},
   describe: {},
   async run(args, context) {
+    refuseArguments(args, 'rebuild');
     const format = formatOption(args, ['text', 'json']);
     const api = await openApi(context, { reads: true });
     try {

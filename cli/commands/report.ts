@@ -7,7 +7,14 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readJson } from '../api.ts';
 import type { Api } from '../api.ts';
-import { formatOption, requiredOption, timeOption } from '../command.ts';
+import {
+  formatOption,
+  frameworkOption,
+  periodOption,
+  refuseArguments,
+  requiredOption,
+  timeOption,
+} from '../command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { openApi } from '../open-api.ts';
 import { createProgress } from '../progress.ts';
@@ -51,22 +58,20 @@ and --as-of give the same bytes. The exit code is 1 where exceptions are noted o
     out: 'the folder to write to; it is made if it is not there',
   },
   async run(args, context) {
-    const frameworks = frameworksOf(requiredOption(args, 'framework', 'report'));
-    for (const name of ['from', 'to', 'out']) requiredOption(args, name, 'report');
+    refuseArguments(args, 'report');
+    const framework = frameworkOption(args, FRAMEWORKS, 'report');
+    const frameworks = framework === 'all' ? FRAMEWORKS : [framework];
+    const folder = resolve(requiredOption(args, 'out', 'report'));
     const format = formatOption(args, ['text', 'json']);
     // One moment for all, so that reports made together say the same.
     const period = {
-      from: timeOption(args, 'from') ?? '',
-      to: timeOption(args, 'to') ?? '',
+      ...periodOption(args, 'report'),
       as_of: timeOption(args, 'as-of') ?? new Date().toISOString(),
     };
     const api = await openApi(context, { reads: true });
     try {
       const written: WrittenReport[] = [];
-      for (const framework of frameworks)
-        written.push(
-          await writeReport(api, framework, period, resolve(requiredOption(args, 'out', 'report')), context),
-        );
+      for (const one of frameworks) written.push(await writeReport(api, one, period, folder, context));
       await context.out(format === 'json' ? `${JSON.stringify({ reports: written })}\n` : reportText(written));
       return written.some((report) =>
         report.results.some((test) => test.exceptions + test.undetermined > 0 || test.result === 'unable_to_conclude'),
@@ -126,13 +131,6 @@ async function fetchFile(api: Api, id: string, file: ReportFile, path: string): 
     throw new Problem('unavailable', 'the PDF did not arrive whole; run the command again');
   }
   await rename(partial, path);
-}
-
-function frameworksOf(name: string): readonly FrameworkId[] {
-  if (name === 'all') return FRAMEWORKS;
-  const found = FRAMEWORKS.find((framework) => framework === name);
-  if (!found) throw new Problem('usage', `--framework is one of ${FRAMEWORKS.join(', ')}, all; not "${name}"`);
-  return [found];
 }
 
 /** For people: each file with its hash. */

@@ -1,5 +1,5 @@
 import { pathWith, readText } from '../api.ts';
-import { formatOption } from '../command.ts';
+import { formatOption, refuseArguments } from '../command.ts';
 import type { Command } from '../command.ts';
 import { openApi } from '../open-api.ts';
 
@@ -13,6 +13,7 @@ One line a source: how many records ended how, when it was last heard of, and wh
   options: {},
   describe: {},
   async run(args, context) {
+    refuseArguments(args, 'sources');
     const format = formatOption(args, ['text', 'json']);
     const api = await openApi(context, { reads: true });
     try {

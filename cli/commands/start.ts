@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { textOption } from '../command.ts';
+import { portOption, refuseArguments, textOption } from '../command.ts';
 import type { Command } from '../command.ts';
 import { custodyOptions } from '../open-api.ts';
 import { Problem } from '../../model/problem.ts';
@@ -21,7 +21,8 @@ and roles (operator, auditor, responder) in the claim that CUSTODY_OIDC_ROLE_CLA
   options: { port: { type: 'string' }, host: { type: 'string' } },
   describe: { port: 'the port (default 8080; 0 takes a free one)', host: 'the address (default 127.0.0.1)' },
   async run(args, context) {
-    if (args.positionals.length > 0) throw new Problem('usage', 'start takes no argument. See: custody start --help');
+    refuseArguments(args, 'start');
+    portOption(args, 0);
     if (context.settings.url !== undefined) throw new Problem('usage', 'start works on a data folder, not on --url');
     const server = readServerSettings({ host: textOption(args, 'host'), port: textOption(args, 'port') });
     const options = custodyOptions(context);
@@ -29,14 +30,15 @@ and roles (operator, auditor, responder) in the claim that CUSTODY_OIDC_ROLE_CLA
     const custody = await openCustody({ ...options, oidc: server.oidc, hosts: server.hosts, logTo: 'stderr' });
     try {
       const url = await custody.listen(server.host, server.port);
+      // Before anybody is told that it listens, so that no signal is met unprepared.
+      const stopped = Promise.race(
+        (['SIGTERM', 'SIGINT'] as const).map((signal) => once(process, signal).then(() => signal)),
+      );
       context.say(
         `Custody ${options.policyFile === undefined ? 'without a policy file ' : ''}listens on ${url}, data in ${options.folder}\n`,
       );
       context.say(`Other commands find it by the folder. For curl: the bearer token stands in ${custody.tokenFile}\n`);
-      const signal = await Promise.race([
-        once(process, 'SIGTERM').then(() => 'SIGTERM'),
-        once(process, 'SIGINT').then(() => 'SIGINT'),
-      ]);
+      const signal = await stopped;
       context.say(`${signal}: finishing what is in flight\n`);
     } finally {
       // Whatever hangs must not keep the folder: what was acknowledged is in the log and is taken up at the next start.

@@ -1,8 +1,9 @@
 import { pathWith } from '../api.ts';
-import { formatOption, requiredOption, textOption, timeOption } from '../command.ts';
+import { formatOption, periodOption, refuseArguments, textOption } from '../command.ts';
 import type { Command } from '../command.ts';
 import { openApi } from '../open-api.ts';
 import { pour } from '../pour.ts';
+import { Problem } from '../../model/problem.ts';
 
 export const timelineCommand: Command = {
   name: 'timeline',
@@ -23,16 +24,15 @@ instance, type, resource, environment, ip, key.
     limit: 'how many events at most (default 1000)',
   },
   async run(args, context) {
-    requiredOption(args, 'from', 'timeline');
-    requiredOption(args, 'to', 'timeline');
+    refuseArguments(args, 'timeline');
     const format = formatOption(args, ['text', 'ndjson', 'csv', 'json']);
-    const query = { from: timeOption(args, 'from'), to: timeOption(args, 'to'), where: textOption(args, 'where') };
+    const limit = textOption(args, 'limit') ?? '1000';
+    if (!/^[1-9]\d{0,6}$/.test(limit))
+      throw new Problem('usage', `--limit must be a whole number from 1 to 1000000, not "${limit}"`);
+    const query = { ...periodOption(args, 'timeline'), where: textOption(args, 'where') };
     const api = await openApi(context, { reads: true });
     try {
-      return await pour(
-        await api.send('GET', pathWith('/v1/events', { ...query, limit: textOption(args, 'limit') ?? 1_000, format })),
-        context,
-      );
+      return await pour(await api.send('GET', pathWith('/v1/events', { ...query, limit, format })), context);
     } finally {
       await api.close();
     }

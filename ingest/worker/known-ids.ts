@@ -14,6 +14,18 @@ const HASHES = 7;
 const BITS_PER_ID = 12;
 const FIRST_CAPACITY = 1 << 20;
 
+/** Ids as the engine writes UUIDs, as far as the filter looks at them; the rest is zero. */
+export function packIds(ids: Iterable<string>, count: number): Buffer {
+  const packed = Buffer.alloc(count * 16);
+  let at = 0;
+  for (const id of ids) {
+    packed.writeUInt32LE(headOf(id), at + 4);
+    packed.writeUInt32LE(tailOf(id) >>> 0, at + 8);
+    at += 16;
+  }
+  return packed;
+}
+
 interface Layer {
   readonly words: Uint32Array;
   readonly mask: number;

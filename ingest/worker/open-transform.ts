@@ -4,8 +4,8 @@ import { nextWriterEpoch } from '../../store/log-state.ts';
 import { findEvents, readEventIds } from '../../store/stored-records.ts';
 import { openScratch } from './scratch.ts';
 import type { Scratch } from './scratch.ts';
-import { startTransformThread } from './start-thread.ts';
 import type { ThreadDeps } from './start-thread.ts';
+import { startTransformPool } from './transform-pool.ts';
 import type { Transformer } from './transform.ts';
 
 export interface OpenTransformOptions {
@@ -39,7 +39,7 @@ export async function openTransform(options: OpenTransformOptions): Promise<Open
     tenant: policy.tenant,
     policy: { sources: policy.sources, pipeline_variables: policy.pipeline_variables },
   };
-  const start = options.startTransformer ?? startTransformThread;
+  const start = options.startTransformer ?? startTransformPool;
   const transformer = await start({ context, saltKey, ask: (ids) => findEvents(reader, ids) });
   for (let from = 0n; ;) {
     const { ids, nextRef } = await readEventIds(reader, policy.tenant, from, IDS_A_READ);

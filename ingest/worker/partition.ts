@@ -40,8 +40,8 @@ export interface Partition {
   settled(): Promise<void>;
 }
 
-// One batch is stored while the next is transformed and one more waits, so that neither thread nor engine stands idle.
-const BATCHES_AHEAD = 2;
+// One batch is stored while two are transformed and one more waits, so that neither threads nor engine stand idle.
+const BATCHES_AHEAD = 3;
 
 /** A partition that is not assigned yet. */
 export function createPartition(deps: PartitionDeps, place: TopicPartition): Partition {
@@ -91,8 +91,8 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   }
 
   async function storeStep(step: Step): Promise<void> {
-    const { result, refused } = await deps.retrying(place, (attempt) => step.store(attempt === 0));
-    if (refused) for (const later of steps) if (later !== step) later.look();
+    const { result, changed } = await deps.retrying(place, (attempt) => step.store(attempt === 0));
+    if (changed) for (const later of steps) if (later !== step) later.look();
     await deps.scratch.remove(Object.values(result.files));
     deps.onStored(place, result.records, result.events, result.ends);
   }

@@ -1,5 +1,6 @@
 import type { KnownEvent } from '../../store/stored-records.ts';
 import type { IdentifiedEvent } from './derive.ts';
+import { packIds } from './known-ids.ts';
 import type { KnownIds } from './known-ids.ts';
 
 /** How an event stands to those before it. `firstRef` is the accepted one of its id. */
@@ -17,6 +18,8 @@ export interface Repeats {
    * the same when a batch is derived a second time; the first that was accepted is the one to agree with.
    */
   judge(batch: number, ref: bigint, event: IdentifiedEvent, stored: ReadonlyMap<string, KnownEvent>): Standing;
+  /** The ids that a batch brought first. */
+  acceptedOf(batch: number): Buffer;
   /** Forgets a batch: from now on the store knows its events, or it was given up. */
   release(batch: number): void;
 }
@@ -49,6 +52,10 @@ export function createRepeats(known: KnownIds): Repeats {
       inFlight.set(batch, entries.set(event.eventId, { eventId: event.eventId, ref, contentHash: event.contentHash }));
       known.add(event.eventId);
       return { disposition: 'accepted', firstRef: ref };
+    },
+    acceptedOf(batch) {
+      const entries = inFlight.get(batch);
+      return packIds(entries?.keys() ?? [], entries?.size ?? 0);
     },
     release: (batch) => void inFlight.delete(batch),
   };

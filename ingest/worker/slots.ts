@@ -1,5 +1,5 @@
-/** How many batches may be in memory at once, over all partitions: one stored, one transformed, two waiting. */
-const SLOTS = 4;
+/** How many batches may be in memory at once, over all partitions: one stored, two transformed, two waiting. */
+const SLOTS = 5;
 
 /** Hands out places; whoever holds one gives it back by calling what it got. First come, first served. */
 export function createSlots(count = SLOTS): { readonly take: () => Promise<() => void> } {

@@ -29,7 +29,10 @@ export async function startTransformThread(deps: ThreadDeps): Promise<Transforme
     waiting.clear();
   };
   const answer = (question: number, ids: readonly string[]): void => {
-    deps.ask(ids).then((events) => tell({ kind: 'found', question, events }), fail);
+    deps.ask(ids).then(
+      (events) => tell({ kind: 'found', question, events }),
+      () => tell({ kind: 'unanswered', question }),
+    );
   };
   const ready = new Promise<void>((resolve, reject) => {
     thread.on('message', (message: FromThread) => {
@@ -67,6 +70,7 @@ export async function startTransformThread(deps: ThreadDeps): Promise<Transforme
         tell({ kind: 'transform', job, ...(block ? { block } : {}) }, block ? [block] : []);
       });
     },
+    overlaps: () => false,
     release: (id) => tell({ kind: 'release', id }),
     async close() {
       await thread.terminate();

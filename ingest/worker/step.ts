@@ -13,7 +13,7 @@ import type { TransformJob } from './transform.ts';
 export interface Step {
   /** Stores it, once the thread is done; may be called again after a failure. `fresh`: nothing of it can be there yet. */
   store(fresh: boolean): Promise<StoredBatch>;
-  /** An earlier batch lost events to the engine, so what this one repeats must be looked at once more. */
+  /** An earlier batch became another than it was, so what this one repeats must be looked at once more. */
   look(): void;
   /** Gives back what it holds. */
   close(): void;
@@ -42,9 +42,15 @@ export async function openStep(
     async store(fresh) {
       if (again) transformed = deps.transformer.transform(job);
       again = true;
-      const result = await transformed;
+      let result = await transformed;
+      const overlapped = deps.transformer.overlaps(id);
+      if (overlapped) {
+        transformed = deps.transformer.transform(job);
+        result = await transformed;
+      }
       again = false;
-      return storeBatch(deps, job, result, fresh);
+      const stored = await storeBatch(deps, job, result, fresh);
+      return { ...stored, changed: stored.changed || overlapped };
     },
     look: () => void (again = true),
     close() {

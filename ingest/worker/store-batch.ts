@@ -16,11 +16,11 @@ export interface StoreBatchDeps {
   readonly transformer: Pick<Transformer, 'transform'>;
 }
 
-/** What was stored in the end, and whether records had to be given up as events, so that later batches look again. */
+/** What was stored in the end. `changed`: other events were accepted than the batches behind it have seen. */
 export interface StoredBatch {
   readonly result: TransformResult;
   readonly job: TransformJob;
-  readonly refused: boolean;
+  readonly changed: boolean;
 }
 
 const REFUSAL_ROUNDS = 3;
@@ -35,7 +35,7 @@ export async function storeBatch(
   result: TransformResult,
   fresh: boolean,
 ): Promise<StoredBatch> {
-  let current: StoredBatch = { job, result, refused: false };
+  let current: StoredBatch = { job, result, changed: false };
   if (job.tables === 'all') current = await storeRefusing(deps, current, fresh, recordsOf, () => Promise.resolve());
   const mark = (offsets: readonly number[]): Promise<void> => markEngineRejected(deps.writer, job, offsets);
   current = await storeRefusing(deps, current, fresh, derivedOf, mark);
@@ -60,10 +60,10 @@ async function storeRefusing(
   rowsOf: (job: TransformJob, result: TransformResult) => readonly StagedRows[],
   mark: (offsets: readonly number[]) => Promise<void>,
 ): Promise<StoredBatch> {
-  let { job, result, refused } = batch;
+  let { job, result, changed } = batch;
   for (let round = 0; ; round += 1) {
     const rejected = await storeAll(deps.writer, rowsOf(job, result), fresh && round === 0);
-    if (!rejected) return { job, result, refused };
+    if (!rejected) return { job, result, changed };
     const offsets = (await findRefused(deps.writer, rejected.rows)).map((ref) => positionOf(ref).offset);
     if (offsets.length === 0 || round === REFUSAL_ROUNDS) {
       throw new Problem('unavailable', 'The store refuses a batch, but none of its rows.', {}, rejected.cause);
@@ -71,7 +71,7 @@ async function storeRefusing(
     await mark(offsets);
     job = { ...job, refused: [...job.refused, ...offsets] };
     result = await deps.transformer.transform(job);
-    refused = true;
+    changed = true;
   }
 }
 

@@ -12,7 +12,8 @@ export type ToThread =
   | { readonly kind: 'transform'; readonly job: TransformJob; readonly block?: ArrayBuffer }
   | { readonly kind: 'release'; readonly id: number }
   | { readonly kind: 'known'; readonly ids: ArrayBuffer }
-  | { readonly kind: 'found'; readonly question: number; readonly events: readonly KnownEvent[] };
+  | { readonly kind: 'found'; readonly question: number; readonly events: readonly KnownEvent[] }
+  | { readonly kind: 'unanswered'; readonly question: number };
 
 export type FromThread =
   | { readonly kind: 'ready' }

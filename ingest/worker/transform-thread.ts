@@ -7,10 +7,18 @@ import { createTransformer } from './transform.ts';
 // The thread in which batches are transformed, so that the main thread stays free (performance.md A2). It holds no
 // connection to the store: what it must know of earlier events it asks for.
 
+/** The store could not be asked; the batch is as good as before. */
+class Unanswered extends Error {}
+
 const port = parentPort;
 if (!port) throw new Error('this file is run as a thread');
 const data = workerData as ThreadData;
-const questions = new Map<number, (events: readonly KnownEvent[]) => void>();
+interface Question {
+  readonly resolve: (events: readonly KnownEvent[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const questions = new Map<number, Question>();
 let lastQuestion = 0;
 const say = (message: FromThread): void => port.postMessage(message);
 
@@ -20,8 +28,8 @@ const transformer = createTransformer({
   ask(ids) {
     lastQuestion += 1;
     const question = lastQuestion;
-    return new Promise((resolve) => {
-      questions.set(question, resolve);
+    return new Promise((resolve, reject) => {
+      questions.set(question, { resolve, reject });
       say({ kind: 'ask', question, ids });
     });
   },
@@ -31,7 +39,7 @@ async function transform(message: Extract<ToThread, { kind: 'transform' }>): Pro
   try {
     say({ kind: 'done', id: message.job.id, result: await transformer.transform(message.job, message.block) });
   } catch (error) {
-    const passing = error instanceof Error && 'syscall' in error;
+    const passing = error instanceof Unanswered || (error instanceof Error && 'syscall' in error);
     say({
       kind: 'failed',
       id: message.job.id,
@@ -46,8 +54,10 @@ port.on('message', (message: ToThread) => {
   else if (message.kind === 'release') transformer.release(message.id);
   else if (message.kind === 'known') transformer.addKnown(Buffer.from(message.ids));
   else {
-    questions.get(message.question)?.(message.events);
+    const question = questions.get(message.question);
     questions.delete(message.question);
+    if (message.kind === 'found') question?.resolve(message.events);
+    else question?.reject(new Unanswered('the store did not answer'));
   }
 });
 say({ kind: 'ready' });

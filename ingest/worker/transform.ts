@@ -37,6 +37,8 @@ export interface TransformJob {
 export interface TransformResult extends BatchSummary {
   readonly id: number;
   readonly digests: BatchDigests;
+  /** Ids that were accepted here first (known-ids.ts, packIds). */
+  readonly accepted: Uint8Array;
   readonly files: { readonly records: string; readonly events: string; readonly keys: string; readonly edges: string };
 }
 
@@ -55,6 +57,11 @@ export interface Transformer {
    * it can be transformed again without its block.
    */
   transform(job: TransformJob, block?: ArrayBuffer): Promise<TransformResult>;
+  /**
+   * Whether the batch may have taken for new what another had brought: both were transformed at once, and the other was
+   * stored since. Then it must be transformed again before it is stored.
+   */
+  overlaps(id: number): boolean;
   /** The batch is in the store, or was given up. */
   release(id: number): void;
   close(): Promise<void>;
@@ -85,7 +92,8 @@ export function createTransformer(deps: TransformDeps): Transformer {
         summary.add(item.record, writeLines(lines, job, item, standings));
       }
     }
-    return { id: job.id, ...summary.result(), digests: digestsOf(lines), files: writeFiles(job, lines) };
+    const accepted = repeats.acceptedOf(job.id);
+    return { id: job.id, ...summary.result(), accepted, digests: digestsOf(lines), files: writeFiles(job, lines) };
   }
 
   function deriveOne(record: PackedRecord, job: TransformJob): DerivedRecord {
@@ -117,6 +125,8 @@ export function createTransformer(deps: TransformDeps): Transformer {
       tail = result.catch(() => undefined);
       return result;
     },
+    // One after another, each batch knows those before it.
+    overlaps: () => false,
     release(id) {
       blocks.delete(id);
       released.push(id);

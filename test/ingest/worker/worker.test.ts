@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { HEADERS } from '../../../ingest/log/event-log.ts';
 import { rebuildDerived } from '../../../ingest/worker/rebuild.ts';
 import { startTransformThread } from '../../../ingest/worker/start-thread.ts';
+import type { ThreadDeps } from '../../../ingest/worker/start-thread.ts';
+import { startTransformPool } from '../../../ingest/worker/transform-pool.ts';
 import type { IngestWorker } from '../../../ingest/worker/worker.ts';
 import { emptyPolicy } from '../../../model/policy.ts';
 import { openStore } from '../../../store/clickhouse.ts';
@@ -121,6 +123,27 @@ test('a repeat is kept and counted once; other content under the same id is a co
       "SELECT countIf(e.disposition != 'accepted') FROM event_keys AS k INNER JOIN events AS e ON e.ref = k.ref",
     ),
   ).toBe('0');
+});
+
+test('threads side by side find the repeats that one alone finds', async () => {
+  const log = createMemoryLog();
+  // Each batch of forty repeats half of the one before it, and every fifth repeat says something else.
+  for (let from = 0; from < 100; from += 20) {
+    const repeats = Array.from({ length: 20 }, (_, index) =>
+      cloudtrailRecord(cloudtrailEvent(from + index, index % 5 === 0 && from % 40 === 0 ? { eventName: 'Other' } : {})),
+    );
+    await log.append(TOPIC, 'a', [...events(from, from + 20), ...repeats]);
+    await log.append(TOPIC, 'a', events(Math.max(0, from - 20), from + 5));
+  }
+  await ingest(log, { maxBatchRecords: 15 });
+  const alone = await dumpDerived(store, 'ingested_at');
+  await worker?.stop();
+  await emptyStore(store);
+  await ingest(log, { maxBatchRecords: 15, startTransformer: (deps: ThreadDeps) => startTransformPool(deps, 2) });
+  expect(await dumpDerived(store, 'ingested_at')).toEqual(alone);
+  expect(await scalar(store, "SELECT countIf(disposition = 'accepted'), uniqExact(event_id) FROM events")).toBe(
+    '400\t400',
+  );
 });
 
 test('every record that is no event ends with a reason', async () => {

@@ -62,9 +62,14 @@ export function remoteApi(url: string, token: string | undefined): Api {
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...(request.type === undefined ? {} : { 'content-type': request.type }),
         };
-        const outgoing = send(new URL(path, base), { method, headers }, (incoming: IncomingMessage) =>
-          resolve({ status: incoming.statusCode ?? 0, type: incoming.headers['content-type'] ?? '', body: incoming }),
-        );
+        const outgoing = send(new URL(path, base), { method, headers }, (incoming: IncomingMessage) => {
+          if (incoming.statusCode === 401) {
+            incoming.resume();
+            reject(refused(base, token));
+            return;
+          }
+          resolve({ status: incoming.statusCode ?? 0, type: incoming.headers['content-type'] ?? '', body: incoming });
+        });
         outgoing.on('error', (error) =>
           reject(new Problem('unavailable', `${base.origin} cannot be reached: ${error.message}`, {}, error)),
         );
@@ -75,6 +80,14 @@ export function remoteApi(url: string, token: string | undefined): Api {
     },
     close: () => Promise.resolve(),
   };
+}
+
+function refused(base: URL, token: string | undefined): Problem {
+  const remedy = 'CUSTODY_TOKEN must hold its bearer token, or an access token of its issuer.';
+  return new Problem(
+    'unauthenticated',
+    `${base.origin} ${token === undefined ? 'needs a token' : 'does not accept the token'}. ${remedy}`,
+  );
 }
 
 /** The JSON of a good answer; a Problem with the server's code and words for any other. */

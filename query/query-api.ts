@@ -82,8 +82,9 @@ function sendChain(reply: FastifyReply, chain: Chain, format: 'json' | 'text'): 
 
 async function readiness(deps: QueryApiDeps): Promise<boolean> {
   try {
+    if ((await deps.ready?.()) === false) return false;
     await deps.reader.read(readStoreVersion());
-    return (await deps.ready?.()) ?? true;
+    return true;
   } catch {
     return false;
   }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hkdfSync, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { takeFolder } from '../ingest/folder.ts';
@@ -8,6 +8,7 @@ import { openEmbeddedLog } from '../ingest/log/embedded-log.ts';
 import type { EmbeddedLog } from '../ingest/log/local-index.ts';
 import { openSaltKey } from '../ledger/salt-key.ts';
 import type { Policy } from '../model/policy.ts';
+import { Problem } from '../model/problem.ts';
 import type { Micros } from '../model/time.ts';
 import { openStore } from '../store/clickhouse.ts';
 import type { Store } from '../store/clickhouse.ts';
@@ -77,10 +78,13 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
     closing.push(() => store.close());
     const log = openEmbeddedLog({ folder: folder.log });
     closing.push(() => log.close());
-    const worker = await startWorker(options, { folder, store, log, logger });
+    const saltKey = await openSaltKey(folder.path);
+    const worker = await startWorker(options, { folder, store, log, logger, saltKey });
     closing.push(() => worker.stop());
     const token = randomBytes(32).toString('base64url');
-    const { app, routes } = await createApp(appOptions(options, { folder, store, log, worker, token, logger }));
+    const { app, routes } = await createApp(
+      appOptions(options, { folder, store, log, worker, token, logger, saltKey }),
+    );
     closing.push(() => closeApp(app));
     return {
       app,
@@ -89,7 +93,7 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
       token,
       tokenFile: join(folder.path, 'server.json'),
       async listen(host, port) {
-        const url = await app.listen({ host, port });
+        const url = await listen(app, host, port);
         folder.announce({ url, token });
         return url;
       },
@@ -110,14 +114,18 @@ interface Parts {
   readonly store: Store;
   readonly log: EmbeddedLog;
   readonly logger: FastifyBaseLogger;
+  readonly saltKey: Buffer;
 }
 
-async function startWorker(options: CustodyOptions, { folder, store, log, logger }: Parts): Promise<WorkerHolder> {
+async function startWorker(
+  options: CustodyOptions,
+  { folder, store, log, logger, saltKey }: Parts,
+): Promise<WorkerHolder> {
   return createWorkerHolder({
     store,
     log,
     policy: options.policy,
-    saltKey: await openSaltKey(folder.path),
+    saltKey,
     folder: folder.path,
     onFault: ({ partition, problem, fatal }) =>
       logger[fatal ? 'error' : 'warn'](
@@ -138,10 +146,26 @@ function appOptions(options: CustodyOptions, parts: Parts & { worker: WorkerHold
     worker: parts.worker,
     logger: parts.logger,
     reportsFolder: join(parts.folder.path, 'reports'),
+    cursorKey: Buffer.from(hkdfSync('sha256', parts.saltKey, '', 'custody cursor', 32)),
     authorize: options.oidc ? firstOf(local, createOidcAuthorize(options.oidc)) : local,
     hosts: 'hosts' in options ? options.hosts : [],
     now: options.now ?? (() => Date.now() * 1_000),
   };
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = {
+      EADDRINUSE: 'is in use by another program',
+      EACCES: 'may not be used by this user',
+      EADDRNOTAVAIL: 'is no address of this machine',
+    }[code ?? ''];
+    if (why === undefined) throw error;
+    throw new Problem('unavailable', `${host}:${port} ${why}. Name another with --port or --host.`, {}, error);
+  }
 }
 
 async function closeApp(app: FastifyInstance): Promise<void> {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { openCredentials } from '../ingest/intake/credentials.ts';
 import { scanDelivery } from '../ingest/intake/json-scan.ts';
@@ -34,6 +33,8 @@ export interface RoutesDeps {
   readonly store: Store;
   readonly worker: WorkerHolder;
   readonly reportsFolder: string;
+  /** 32 bytes, kept with the folder, so that a cursor is good after a restart and the same question has the same answer. */
+  readonly cursorKey: Buffer;
   readonly authorize: Authorize;
   readonly now: () => Micros;
 }
@@ -62,7 +63,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       reader,
       policy,
       authorize,
-      cursorKey: randomBytes(32),
+      cursorKey: deps.cursorKey,
       version: deps.version,
       ready: () => Promise.resolve(worker.isWhole() && worker.worker().faults().length === 0),
     }),
@@ -86,11 +87,8 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
 /** While derived tables are half there, an answer from them would be wrong: then there is none. */
 function readerWhenWhole(reader: Reader, worker: WorkerHolder): Reader {
   return {
-    read(query) {
-      if (!worker.isWhole())
-        return Promise.reject(
-          new Problem('unavailable', 'The derived tables are being made complete. Try again when that is done.'),
-        );
+    async read(query) {
+      await worker.wholeSoon();
       return reader.read(query);
     },
   };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { rebuildDerived } from '../ingest/worker/rebuild.ts';
 import { createWorker } from '../ingest/worker/worker.ts';
 import type { IngestWorker, WorkerDeps } from '../ingest/worker/worker.ts';
@@ -10,6 +11,8 @@ export interface WorkerHolder {
   readonly isWhole: () => boolean;
   /** Resolves when they agree; rejects with the fault that keeps them from it. */
   whole(): Promise<void>;
+  /** The same for one who waits for an answer: rejects with `unavailable` in a rebuild, or where it takes long. */
+  wholeSoon(): Promise<void>;
   /** Derives everything again; gives the number of records. A second one at the same time is refused. */
   rebuild(onProgress: (records: number) => void): Promise<number>;
   /** Finishes what is in flight for some seconds. A rebuild is broken off: the next start completes it. */
@@ -18,6 +21,7 @@ export interface WorkerHolder {
 
 // With the seconds that requests get, less than the ten in which a service must be down.
 const STOP_MS = 4_000;
+const SOON_MS = 10_000;
 
 /** Starts the worker. */
 export async function createWorkerHolder(options: WorkerDeps): Promise<WorkerHolder> {
@@ -56,6 +60,17 @@ export async function createWorkerHolder(options: WorkerDeps): Promise<WorkerHol
     async whole() {
       await rebuilding;
       await worker.whole();
+    },
+    async wholeSoon() {
+      if (isWhole) return;
+      const late = new AbortController();
+      const soon = rebuilding
+        ? Promise.resolve()
+        : Promise.race([worker.whole(), sleep(SOON_MS, undefined, { signal: late.signal })]);
+      await soon.catch(() => undefined);
+      late.abort();
+      if (!isWhole)
+        throw new Problem('unavailable', 'The derived tables are being made complete. Try again when that is done.');
     },
     async rebuild(onProgress) {
       if (rebuilding) throw new Problem('unavailable', 'A rebuild is already running.');

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createDemo } from '../../deploy/demo/generate.ts';
-import type { Delivery } from '../../deploy/demo/deliveries.ts';
+import type { Delivery } from '../../deploy/demo/delivery.ts';
 import type { Source } from '../../model/source.ts';
 
 /** Files as the systems of a made-up organisation would leave them, one a source, and its policy. */

@@ -1,0 +1,181 @@
+import { once } from 'node:events';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RECEIVED_AT, writeNativeFiles } from '../support/native-files.ts';
+import type { NativeFiles } from '../support/native-files.ts';
+import { runCli, startServer } from '../support/run-cli.ts';
+import type { CliEnd, RunningServer } from '../support/run-cli.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+let folder: Awaited<ReturnType<typeof tempFolder>>;
+let native: NativeFiles;
+let data = '';
+let server: RunningServer;
+const alone = new Map<string, CliEnd>();
+
+const PERIOD = ['--from', '2026-07-01', '--to', '2026-08-01'] as const;
+
+/** Commands whose output must not depend on who holds the folder. */
+function commands(): readonly (readonly string[])[] {
+  const asOf = ['--as-of', native.asOf];
+  return [
+    ['sources'],
+    ['sources', '--format', 'json'],
+    ['trace', native.showcase],
+    ['trace', native.showcase, '--format', 'json'],
+    ['trace', 'gitlab:job:nowhere.example/1'],
+    ...['text', 'ndjson', 'csv', 'json'].map((format) => ['timeline', ...PERIOD, '--limit', '300', '--format', format]),
+    ['timeline', ...PERIOD, '--where', 'action=secret.* outcome=success'],
+    ['timeline', ...PERIOD, '--where', 'colour=blue'],
+    ['check', '--framework', 'all', ...PERIOD, ...asOf],
+    ['check', '--framework', 'soc2', ...PERIOD, ...asOf, '--format', 'json'],
+    ['check', '--framework', 'soc2', ...PERIOD, ...asOf, '--test', 'T-99', '--format', 'json'],
+    ['import', '--source', 'vault.audit', '--instance', 'vault-1', '--received-at', RECEIVED_AT, native.files['vault.audit'] ?? ''],
+    ['import', '--source', 'hoop.event', '--received-at', RECEIVED_AT, '--format', 'json', native.files['hoop.event'] ?? ''],
+  ]; // prettier-ignore
+}
+
+const custody = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliEnd> =>
+  runCli([...args, '--data', data, '--config', native.policy], { cwd: folder.path, env });
+
+beforeAll(async () => {
+  folder = await tempFolder();
+  native = writeNativeFiles(folder.path, 60);
+  data = join(folder.path, 'data');
+  // The first time brings events, the second is what is compared: afterwards nothing changes any more.
+  const first = await custody(['deliver', native.deliveries]);
+  expect(first.stderr).not.toContain('custody:');
+  for (const args of commands()) if (args[0] === 'import') await custody(args);
+  for (const args of commands()) alone.set(args.join(' '), await custody(args));
+  server = await startServer(['--data', data, '--config', native.policy], { cwd: folder.path });
+}, 300_000);
+afterAll(async () => {
+  server?.run.child.kill('SIGKILL');
+  await folder.remove();
+});
+
+describe('custody start', () => {
+  test('listens on loopback and answers', async () => {
+    expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    await expect.poll(async () => (await fetch(`${server.url}/readyz`)).status, { timeout: 20_000 }).toBe(200);
+    for (const path of ['/healthz', '/readyz', '/openapi.json']) {
+      const answer = await fetch(`${server.url}${path}`);
+      expect([path, answer.status]).toEqual([path, 200]);
+    }
+  });
+
+  test('writes its token where only its owner can read it', async () => {
+    const path = join(data, 'server.json');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const { token } = JSON.parse(readFileSync(path, 'utf8')) as { token: string };
+    const answer = await fetch(`${server.url}/v1/sources`, { headers: { authorization: `Bearer ${token}` } });
+    expect(answer.status).toBe(200);
+  });
+
+  test('refuses a second one on the same folder, with the reason', async () => {
+    const { code, stderr, stdout } = await custody(['start', '--port', '0']);
+    expect(code).toBe(3);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/belongs to process \d+, which answers at http:\/\/127\.0\.0\.1:\d+/);
+  });
+
+  test('the other commands go through it and print what they print alone, to the byte', async () => {
+    for (const args of commands()) {
+      const through = await custody(args);
+      const before = alone.get(args.join(' '));
+      expect([args, through.code, through.stdout]).toEqual([args, before?.code, before?.stdout]);
+      if (through.stdout === '') expect(through.stderr).toBe(before?.stderr);
+    }
+  }, 300_000);
+
+  test('the same PDF alone and through it', async () => {
+    const args = ['report', '--framework', 'soc2', ...PERIOD, '--as-of', native.asOf, '--format', 'json'];
+    const through = await custody([...args, '--out', join(folder.path, 'through')]);
+    await server.stop();
+    const by = await custody([...args, '--out', join(folder.path, 'alone')]);
+    server = await startServer(['--data', data, '--config', native.policy], { cwd: folder.path });
+    expect([by.code, through.code]).toEqual([1, 1]);
+    const shaOf = (end: CliEnd): unknown =>
+      (JSON.parse(end.stdout) as { reports: { sha256: string }[] }).reports.map((report) => report.sha256);
+    expect(shaOf(through)).toEqual(shaOf(by));
+    const name = 'custody-soc2-2026-07-01-2026-08-01.pdf';
+    const [one, other] = ['through', 'alone'].map((place) => readFileSync(join(folder.path, place, name)));
+    expect(one?.equals(other ?? Buffer.alloc(0))).toBe(true);
+  }, 300_000);
+
+  test('refuses work for a port that is taken', async () => {
+    await server.stop();
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const { code, stderr } = await custody(['start', '--port', String(port)]);
+    other.close();
+    server = await startServer(['--data', data, '--config', native.policy], { cwd: folder.path });
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^custody: .*127\.0\.0\.1:\d+ .*(in use|taken)/m);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test('--url and CUSTODY_TOKEN reach it from anywhere', async () => {
+    const { token } = JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')) as { token: string };
+    const args = ['sources', '--format', 'json', '--url', server.url];
+    const remote = await runCli(args, { cwd: folder.path, env: { CUSTODY_TOKEN: token } });
+    expect(remote.stdout).toBe(alone.get('sources --format json')?.stdout);
+    const wrong = await runCli(args, { cwd: folder.path, env: { CUSTODY_TOKEN: 'guessed' } });
+    expect(wrong.code).toBe(3);
+    expect(wrong.stderr).toMatch(/^custody: .*token/);
+    const none = await runCli(args, { cwd: folder.path });
+    expect(none.code).toBe(3);
+    expect(none.stderr).toMatch(/CUSTODY_TOKEN/);
+    const gone = await runCli(['sources', '--url', 'http://127.0.0.1:9'], { cwd: folder.path });
+    expect(gone.code).toBe(3);
+    expect(gone.stderr).toMatch(/^custody: http:\/\/127\.0\.0\.1:9 cannot be reached/);
+  });
+
+  test('SIGTERM: exit 0, the token is gone, the folder is free', async () => {
+    const { code } = await server.stop();
+    expect(code).toBe(0);
+    expect(existsSync(join(data, 'server.json'))).toBe(false);
+    server = await startServer(['--data', data, '--config', native.policy], { cwd: folder.path });
+    expect((await server.stop('SIGINT')).code).toBe(0);
+  });
+});
+
+describe('addresses', () => {
+  const OIDC = {
+    CUSTODY_OIDC_ISSUER: 'https://idp.example',
+    CUSTODY_OIDC_AUDIENCE: 'custody',
+    CUSTODY_OIDC_JWKS_URL: 'https://idp.example/keys',
+  };
+
+  test('any other address is refused without OIDC, naming what is missing', async () => {
+    const none = await custody(['start', '--port', '0', '--host', '0.0.0.0']);
+    expect(none.code).toBe(2);
+    expect(none.stderr).toMatch(/0\.0\.0\.0 needs OIDC.*CUSTODY_OIDC_ISSUER.*127\.0\.0\.1/);
+    const half = await custody(['start', '--port', '0', '--host', '0.0.0.0'], { CUSTODY_OIDC_ISSUER: 'https://idp.example' }); // prettier-ignore
+    expect(half.code).toBe(2);
+    expect(half.stderr).toMatch(/missing: CUSTODY_OIDC_AUDIENCE, CUSTODY_OIDC_JWKS_URL/);
+    const plain = await custody(['start', '--port', '0', '--host', '0.0.0.0'], { ...OIDC, CUSTODY_OIDC_JWKS_URL: 'http://idp.example/keys' }); // prettier-ignore
+    expect(plain.code).toBe(2);
+    expect(plain.stderr).toMatch(/https/);
+  });
+
+  test('with OIDC it starts', async () => {
+    const open = await startServer(['--data', data, '--config', native.policy, '--host', '0.0.0.0'], {
+      cwd: folder.path,
+      env: OIDC,
+    });
+    const port = new URL(open.url).port;
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    const stranger = await fetch(`http://127.0.0.1:${port}/v1/sources`, {
+      headers: { authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' },
+    });
+    expect(stranger.status).toBe(401);
+    // The commands of this machine still find it.
+    expect((await custody(['sources', '--format', 'json'])).stdout).toBe(alone.get('sources --format json')?.stdout);
+    expect((await open.stop()).code).toBe(0);
+  });
+});

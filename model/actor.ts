@@ -9,4 +9,6 @@ export interface ActorRef {
   readonly display?: string;
   readonly email?: string;
   readonly aliases?: readonly string[];
+  /** Of an AI agent: the model that it ran on, where the issuer says so. */
+  readonly model?: string;
 }

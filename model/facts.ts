@@ -55,6 +55,7 @@ export interface Facts {
     readonly reason?: string;
     readonly break_glass?: boolean;
     readonly sha?: string;
+    readonly scope?: readonly string[];
   };
   /** What the issuer says it relied on when it minted. It may repeat a decision that another system holds. */
   readonly relied_on?: Facts['decision'];
@@ -134,6 +135,13 @@ export interface Facts {
     /** Seconds for which the credential was made, where the target's own record says so; 0 is without an end. */
     readonly credential_ttl_s?: number;
   };
+  /**
+   * A token was made from another that the record does not name; what says which: its session, whose it is, the client
+   * that it was made for. The parent is the latest such token before (sources.md 1.7.1), so it is inferred.
+   */
+  readonly exchanged_from?: { readonly session: string; readonly subject: string; readonly client: string };
+  /** The client that a token was made for (`azp`). */
+  readonly issued_for?: string;
   /** What the caller says of itself, to be corroborated (sources.md 2.4.1, E16 and E17). */
   readonly claimed?: {
     readonly session_name?: string;

@@ -1,25 +1,25 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import {
+  approvedChange,
+  factorClass,
+  id,
+  policyVersion,
+  refState,
+  review,
+  runner,
+  validity,
+} from './policy-registers.ts';
 import { Problem } from './problem.ts';
 import { FAMILIES, SOURCES } from './source.ts';
-import { parseStamp } from './time.ts';
-import type { Micros } from './time.ts';
 
 /**
  * The policy file `custody.yaml`: what is connected, what is production, who is who, which rules hold. It is kept in
  * version control, so it holds no secret: credentials are named here and read from the secrets file beside it.
  */
 
-const instant = z.string().transform((text, context): Micros => {
-  const stamp = parseStamp(text);
-  if (stamp) return stamp.at;
-  context.addIssue({ code: 'custom', message: 'must be a time with a zone, such as 2026-01-31T00:00:00Z' });
-  return z.NEVER;
-});
 const regex = z.string().max(256).refine(compiles, 'must be a regular expression');
-const id = z.union([z.string(), z.number()]).transform(String);
 const seconds = z.number().int().positive();
-const validity = { from: instant.optional(), to: instant.nullish() };
 
 const credential = z.strictObject({
   kind: z.enum(['gitlab_token', 'gitlab_signature', 'bearer', 'header', 'standard_webhooks']),
@@ -51,6 +51,12 @@ const source = z.strictObject({
   /** Vault: whether accessors are hashed, and the name of the audit device. */
   accessor_hmac: z.boolean().default(false),
   device: z.string().default('default'),
+  /** Keycloak: names of realms by id (its REST events tell the id), and the zone of its text lines, which name none. */
+  realms: z.record(z.string(), z.string()).default({}),
+  utc_offset: z
+    .string()
+    .regex(/^[+-]\d{2}:\d{2}$/)
+    .optional(),
 });
 
 const rule = z.strictObject({ pattern: regex, environment: z.string() });
@@ -130,6 +136,14 @@ const parameters = z.strictObject({
   verifier_cache_s: z.record(z.string(), z.number().nonnegative()).default({}),
   undetermined_tolerance: z.number().int().nonnegative().default(0),
   merge_author_may_approve_deployment: z.boolean().default(true),
+  /** The factor that a person's session must hold: of who approves production, and of everybody else. */
+  approver_factor: factorClass.default('phishing_resistant'),
+  requester_factor: factorClass.default('any_second_factor'),
+  /** How long a login at the identity provider covers what its person does elsewhere. */
+  idp_session_max_s: seconds.default(43_200),
+  /** Days from Monday to Friday, UTC, in which a use of emergency access must be reviewed. */
+  bg_review_business_days: z.number().int().nonnegative().default(2),
+  bg_max_s: seconds.default(14_400),
 });
 
 export const policySchema = z.strictObject({
@@ -148,6 +162,12 @@ export const policySchema = z.strictObject({
     .default([]),
   automation: z.array(automation).default([]),
   exceptions: z.array(exception).default([]),
+  /** Registers that an operator keeps or imports: they say what was in force when. */
+  runners: z.array(runner).default([]),
+  protected_refs_history: z.array(refState).default([]),
+  policy_versions: z.array(policyVersion).default([]),
+  approved_changes: z.array(approvedChange).default([]),
+  reviews: z.array(review).default([]),
   identities: z.array(identity).default([]),
   parameters: parameters.prefault({}),
   /** Variables of a pipeline whose values are kept, and the system that a request id in them belongs to. */

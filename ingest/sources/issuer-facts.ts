@@ -74,12 +74,14 @@ export function requestFacts(data: Doc): NonNullable<Facts['request']> {
   const target = targetFacts(data);
   const code = getString(data, 'reason_code');
   const name = target?.role ?? target?.name;
+  const scopes = readScopes(data);
   return compact<NonNullable<Facts['request']>>({
     environment: getString(data, 'ci', 'environment'),
     roles: name === undefined ? undefined : [name],
     reason: getString(data, 'reason') ?? code,
     break_glass: code === 'break_glass' || getString(data, 'approval', 'mode') === 'break_glass' || undefined,
     sha: getString(data, 'ci', 'sha'),
+    scope: scopes.length > 0 ? scopes : undefined,
   });
 }
 

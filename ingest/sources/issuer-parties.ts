@@ -54,6 +54,7 @@ function partyOf(doc: Doc): Party | undefined {
     display,
     email,
     aliases: aliases.length > 0 ? aliases.map((key) => key.key) : undefined,
+    model: getString(doc, 'agent', 'model'),
   });
   return { ref, keys: [own, ...aliases], field: doc.where };
 }

@@ -28,6 +28,11 @@ export interface ScenarioFacts {
   readonly policy_parameters: Readonly<Record<string, unknown>>;
   readonly registered_automation: readonly { readonly name: string; readonly match: Record<string, string> }[];
   readonly exception_register: readonly unknown[];
+  readonly runners: readonly unknown[];
+  readonly protected_refs_history: readonly unknown[];
+  readonly policy_versions: readonly unknown[];
+  readonly approved_changes: readonly unknown[];
+  readonly reviews: readonly unknown[];
   readonly identity_aliases: readonly {
     readonly person: string;
     readonly display?: string;
@@ -98,6 +103,11 @@ const PARAMETERS = [
   'job_grace_s',
   'minimum_link',
   'merge_author_may_approve_deployment',
+  'approver_factor',
+  'requester_factor',
+  'idp_session_max_s',
+  'bg_review_business_days',
+  'bg_max_s',
 ];
 
 /**
@@ -139,6 +149,11 @@ export function policyFromFacts(facts: ScenarioFacts): {
       broker: /\bbroker\b/i.test(name),
     })),
     exceptions: facts.exception_register,
+    runners: facts.runners,
+    protected_refs_history: facts.protected_refs_history,
+    policy_versions: facts.policy_versions,
+    approved_changes: facts.approved_changes,
+    reviews: facts.reviews,
     identities: identitiesOf(facts),
     parameters: Object.fromEntries(
       Object.entries(facts.policy_parameters).filter(([name]) => PARAMETERS.includes(name)),

@@ -28,6 +28,8 @@ export interface LoadOptions {
   readonly limits?: Partial<GraphLimits>;
   /** Events that are there already (the populations of a period): part of the graph, and their keys are seeds. */
   readonly events?: readonly StoredEvent[];
+  /** Events that are part of the graph, while their keys are no seeds: what populations are compared with. */
+  readonly beside?: readonly StoredEvent[];
   /** With rules, the credential of a broker is not climbed, so that its other customers are not loaded. */
   readonly rules?: Rules;
 }
@@ -62,7 +64,8 @@ export async function loadGraph(
     asOfMs,
   );
   const known = [...named, ...(options.events ?? [])];
-  for (const event of await nameEvents(reader, tenant, known, asOfMs)) graph.addEvent(event);
+  for (const event of await nameEvents(reader, tenant, [...known, ...(options.beside ?? [])], asOfMs))
+    graph.addEvent(event);
   const start = [...seeds.filter((seed) => !seed.startsWith('event:')), ...known.flatMap(keysToClimb)];
   const keys = await walkEdges(reader, tenant, graph, start, { asOfMs, limits, rules: options.rules });
   await loadEvents(reader, tenant, graph, keys, { asOfMs, limits });

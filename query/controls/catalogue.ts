@@ -4,14 +4,18 @@ import type { FrameworkId } from '../../model/control.ts';
 import type { AnyControlTest } from './control-test.ts';
 import { T01 } from './tests/t-01.ts';
 import { T02 } from './tests/t-02.ts';
+import { T03 } from './tests/t-03.ts';
+import { T04 } from './tests/t-04.ts';
+import { T05 } from './tests/t-05.ts';
 import { T08 } from './tests/t-08.ts';
 import { T09 } from './tests/t-09.ts';
 import { T12 } from './tests/t-12.ts';
+import { T20 } from './tests/t-20.ts';
 import { T22 } from './tests/t-22.ts';
 import { T25 } from './tests/t-25.ts';
 
 /** Every control test that is built, in the order in which they are told. A new test is a file and a line here. */
-export const CATALOGUE: readonly AnyControlTest[] = [T01, T02, T08, T09, T12, T22, T25];
+export const CATALOGUE: readonly AnyControlTest[] = [T01, T02, T03, T04, T05, T08, T09, T12, T20, T22, T25];
 
 /** The test of an id; undefined if it is not built. */
 export function findTest(id: string): AnyControlTest | undefined {

@@ -62,6 +62,22 @@ export function automatedSessionOf(
   return automation && own ? `Opened by registered automation: ${automation.name}` : undefined;
 }
 
+/** A session derived from a credential of another environment: nobody issued it for production, it crossed over. */
+export function crossedOf(
+  { subject }: Candidate<ProductionIssue>,
+  { credentials, rules }: ControlContext,
+): string | undefined {
+  const same = new Set(credentials.sameAs(subject.key));
+  for (const forebear of credentials.lineageOf(subject.key)) {
+    if (same.has(forebear)) continue;
+    const birth = credentials.birthsOf(forebear)[0];
+    const environment = birth && environmentOf(birth, rules);
+    if (environment !== undefined && !isProduction(environment, rules))
+      return `Derived from ${forebear}, which was made for ${environment}; see T-22`;
+  }
+  return undefined;
+}
+
 function isProductionBirth({ rules }: ControlContext, key: string, event: StoredEvent): boolean {
   const stated = event.facts.credential;
   if (stated?.key !== key || stated.renewed === true || event.outcome !== 'success') return false;

@@ -1,17 +1,9 @@
 import type { ActorRef } from '../../../model/actor.ts';
-import type { Approval } from '../../chains/approvals.ts';
 import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
-import { automatedSessionOf, breakGlassOf, selectProductionIssues } from '../production-issues.ts';
-import type { ProductionIssue } from '../production-issues.ts';
 import { findInterested } from '../parties.ts';
-import { approvalsOf } from './t-01.ts';
-
-/** An approval and one credential that relied on it: the same decision may be proper for one run and not for another. */
-interface Reliance {
-  readonly approval: Approval;
-  readonly credential: ProductionIssue;
-}
+import { selectReliances } from '../reliances.ts';
+import type { Reliance } from '../reliances.ts';
 
 /** T-02: who approves is another person than whoever asked, started or ran. */
 export const T02: ControlTest<Reliance> = {
@@ -53,27 +45,6 @@ export const T02: ControlTest<Reliance> = {
     ...mapTo('iso27001', { 'A.5.3': 'P', 'A.5.18': 's' }),
   ],
 };
-
-function selectReliances(context: ControlContext): readonly Candidate<Reliance>[] {
-  return selectProductionIssues(context)
-    .filter(
-      (candidate) =>
-        breakGlassOf(candidate, context) === undefined && automatedSessionOf(candidate, context) === undefined,
-    )
-    .flatMap(({ subject: credential }) => {
-      const relied = approvalsOf(credential, context).filter(
-        (approval) => approval.before !== false && approval.withdrawn !== true,
-      );
-      return relied.map((approval) => ({
-        canonical: `${approval.event.event} ${approval.event.eventId} ${approval.by.key} ${credential.key}`,
-        item: approval.event.event,
-        aliases: [credential.key],
-        at: approval.at,
-        evidence: [approval.event.event, credential.issue.event],
-        subject: { approval, credential },
-      }));
-    });
-}
 
 function isHuman({ subject: { approval } }: Candidate<Reliance>, { identities }: ControlContext): Answer {
   const registered = identities.resolve(approval.by, approval.at)?.kind;

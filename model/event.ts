@@ -27,7 +27,7 @@ export interface EventKey extends Key {
 /** The relations of sources.md 2.4.1. */
 export const RELATIONS = [
   'authenticated', 'requested', 'granted', 'authorised', 'triggered', 'spawned', 'contains', 'retried', 'gates', 'issued_to',
-  'exchanged', 'assumed', 'issued', 'role_chained', 'login', 'created', 'leased', 'wrapped', 'same_as', 'minted',
+  'exchanged', 'assumed', 'issued', 'role_chained', 'login', 'created', 'leased', 'wrapped', 'same_as', 'minted', 'joined',
 ] as const;
 export type Relation = (typeof RELATIONS)[number];
 

@@ -13,6 +13,7 @@ export const SOURCES = [
   'keycloak.event',
   'teleport.event',
   'ssf.set',
+  'github.audit',
 ] as const;
 export type Source = (typeof SOURCES)[number];
 
@@ -35,6 +36,7 @@ export const FAMILIES = [
   'keycloak',
   'teleport',
   'ssf',
+  'github.audit',
 ] as const;
 export type Family = (typeof FAMILIES)[number];
 
@@ -52,6 +54,7 @@ const FAMILY_OF: Record<Source, Family> = {
   'keycloak.event': 'keycloak',
   'teleport.event': 'teleport',
   'ssf.set': 'ssf',
+  'github.audit': 'github.audit',
 };
 
 /** The family, and so the topic, to which a source belongs. */

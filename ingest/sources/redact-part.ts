@@ -1,16 +1,18 @@
 /**
  * A part of a text that a redaction rule may replace, so that the rest of it still tells what happened: the values of a
  * URL's query; a token in a path of Vault's; or what the rules of the same source find in the JSON that the text holds
- * (a CloudWatch `message`), where text that begins as JSON and is none is replaced as a whole.
+ * (a CloudWatch `message`), where text that begins as JSON and is none is replaced as a whole; or the representation and
+ * the queries of URLs in a line of Keycloak's log.
  */
-export type TextPart = 'query' | 'vault_path' | 'json';
+export type TextPart = 'query' | 'vault_path' | 'json' | 'keycloak_line';
 
 /**
  * A text with one part replaced by "[REDACTED:<rule>]": `query`, the values of a URL's query; `vault_path`, a token
- * that stands in a path of Vault's, and the query. A text that needs no replacement is given back as it is.
+ * that stands in a path of Vault's, and the query; `keycloak_line`, see below. A text that needs no replacement is given back as it is.
  */
 export function redactPart(text: string, part: Exclude<TextPart, 'json'>, rule: string): string {
   if (part === 'query') return redactQuery(text, rule);
+  if (part === 'keycloak_line') return redactKeycloakLine(text, rule);
   const path = text.replace(/(auth\/token\/(?:lookup|renew|revoke|revoke-orphan)\/)([^/?#]+)/g, `$1[REDACTED:${rule}]`);
   return redactQuery(path, rule);
 }
@@ -44,3 +46,19 @@ function redactQuery(url: string, rule: string): string {
     });
   return `${url.slice(0, start)}?${parts.join('&')}`;
 }
+
+/**
+ * A line of Keycloak's log without the representation, which is its last field and holds secrets in clear (sources.md
+ * 1.7.1), and without the queries of URLs, which hold codes and states. All else that tells what happened stays.
+ */
+function redactKeycloakLine(text: string, rule: string): string {
+  const mark = `[REDACTED:${rule}]`;
+  const start =
+    text.startsWith('operationType="') || text.includes(' operationType="') ? text.search(REPRESENTATION) : -1;
+  const kept = start < 0 ? text : `${text.slice(0, start)}, representation="${mark}"`;
+  return kept.replace(/(\bhttps?:\/\/[^\s"?]{1,2000}\?)(?:[^\s"\\,]|,(?! ))+/gi, (whole, path: string) =>
+    whole === path + mark ? whole : path + mark,
+  );
+}
+
+const REPRESENTATION = /, representation="(?!\[REDACTED)/;

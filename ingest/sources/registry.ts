@@ -1,12 +1,17 @@
 import type { Source } from '../../model/source.ts';
 import type { SourceAdapter } from './adapter.ts';
 import { awsCloudtrail } from './aws-cloudtrail.ts';
+import { entraLog } from './entra-log.ts';
+import { githubAudit } from './github-audit.ts';
 import { gitlabAuditRest, gitlabAuditStream } from './gitlab-audit.ts';
 import { gitlabWebhook } from './gitlab-webhook.ts';
 import { hoopEvent } from './hoop-event.ts';
 import { oktaLog } from './okta-log.ts';
 import { issuerCloudevents } from './issuer-cloudevents.ts';
+import { keycloakEvent } from './keycloak-event.ts';
 import { kubernetesAudit } from './kubernetes-audit.ts';
+import { ssfSet } from './ssf-set.ts';
+import { teleportEvent } from './teleport-event.ts';
 import { vaultAudit } from './vault-audit.ts';
 
 /** Every adapter that is built, by the name of its source. A new source is a file and a line here. */
@@ -20,6 +25,11 @@ const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {
   'gitlab.webhook': gitlabWebhook,
   'okta.log': oktaLog,
   'hoop.event': hoopEvent,
+  'entra.log': entraLog,
+  'keycloak.event': keycloakEvent,
+  'teleport.event': teleportEvent,
+  'ssf.set': ssfSet,
+  'github.audit': githubAudit,
 };
 
 /** The adapter of a source; undefined for a source whose adapter is not built yet. */

@@ -1,0 +1,93 @@
+import type { AuditEvent } from '../../model/event.ts';
+import type { Family } from '../../model/source.ts';
+import { identifier } from '../../model/key.ts';
+import type { ParseInput, ParseResult, RedactionRule, SourceAdapter } from './adapter.ts';
+import { refuse } from './adapter.ts';
+import { openDraft } from './draft.ts';
+import { readAudit } from './entra-audit.ts';
+import { readGraphActivity, readRisk } from './entra-other.ts';
+import { entraTenant, graphObject } from './entra-parts.ts';
+import type { EntraRecord, EntraTold } from './entra-parts.ts';
+import { readSignIn } from './entra-signin.ts';
+import { at, fault, getString, isObject, openDoc, refusalOf } from './read.ts';
+import type { Doc } from './read.ts';
+
+const FAMILY: Family = 'entra';
+
+// What a changed property must not leave behind (sources.md 1.6): keys, passwords and second factors stand in values.
+// `additionalDetails` is free text but for the names by which requests are known and roles are told apart.
+const KEPT_DETAILS = [
+  'RequestId',
+  'RoleDefinitionOriginId',
+  'RoleDefinitionOriginType',
+  'TemplateId',
+  'StartTime',
+  'ExpirationTime',
+  'DeviceId',
+  'Category',
+];
+const INNER: readonly RedactionRule[] = [
+  { path: ['targetResources', '*', 'modifiedProperties', '*', 'oldValue'], rule: 'property_value' },
+  { path: ['targetResources', '*', 'modifiedProperties', '*', 'newValue'], rule: 'property_value' },
+  { path: ['additionalDetails', '*', 'value'], rule: 'free_text', keep: KEPT_DETAILS },
+  { path: ['requestUri'], rule: 'query', part: 'query' },
+];
+
+/**
+ * Microsoft Entra ID (sources.md 1.6): sign-ins, directory audits and risk detections as Graph gives them, and the
+ * records of diagnostic settings (Event Hubs, storage), whose `properties` are the Graph object, with the calls of Graph.
+ * Known by kind and id, so both ways tell one event.
+ */
+export const entraLog: SourceAdapter = {
+  source: 'entra.log',
+  family: FAMILY,
+  containers: [['records'], ['value'], []],
+  redact: INNER.flatMap((rule) => [rule, { ...rule, path: ['properties', ...rule.path] }]),
+  parse: parseLog,
+};
+
+function parseLog(input: ParseInput): ParseResult {
+  if (!isObject(input.json)) return refuse('wrong_type', 'the record');
+  const envelope = openDoc(input.json);
+  const doc = graphObject(envelope);
+  const category = getString(envelope, 'category') ?? '';
+  const record: EntraRecord = {
+    doc,
+    envelope,
+    input,
+    category,
+    tenant: entraTenant(envelope, input),
+    draft: openDraft(),
+  };
+  const read = readerOf(doc, category, envelope);
+  if (!read) fault(envelope, category === '' ? 'missing_required_fields' : 'unknown_type', ['category']);
+  const early = refusalOf(envelope);
+  if (early || !read) return early ?? refuse('unknown_type', 'category');
+  const { kind, id, ...told } = read(record);
+  const refused = refusalOf(envelope);
+  if (refused) return refused;
+  const name = `${kind}:${id}`;
+  const event: AuditEvent = {
+    ...told,
+    family: FAMILY,
+    source: 'entra.log',
+    instance: identifier(input.instance) ?? record.tenant,
+    nativeId: name,
+    dedupeKey: name,
+    keys: record.draft.keys,
+    edges: record.draft.edges,
+    unread: envelope.notes.unread,
+  };
+  return { ok: true, events: [event] };
+}
+
+// By category where there is an envelope; a Graph object alone is told by what it has.
+function readerOf(doc: Doc, category: string, envelope: Doc): ((record: EntraRecord) => EntraTold) | undefined {
+  const has = (name: string): boolean => at(doc.json, name) !== undefined;
+  if (category === 'MicrosoftGraphActivityLogs') return readGraphActivity;
+  if (has('riskEventType') && has('riskState')) return readRisk;
+  if (category.endsWith('SignInLogs') || has('createdDateTime')) return readSignIn;
+  if (category === 'AuditLogs' || has('activityDisplayName')) return readAudit;
+  // Categories of single services (Policy, DirectoryManagement ...) come in the same envelope and are audits.
+  return at(envelope.json, 'operationName') === undefined || doc === envelope ? undefined : readAudit;
+}

@@ -33,7 +33,14 @@ export function openApiDocument(version: string): Json {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     security: [{ bearer: [] }],
-    paths: { ...intakePaths(), ...queryPaths(), ...controlPaths(), ...reportPaths(), ...openPaths() },
+    paths: {
+      ...intakePaths(),
+      ...queryPaths(),
+      ...controlPaths(),
+      ...reportPaths(),
+      ...operatorPaths(),
+      ...openPaths(),
+    },
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
       schemas: Object.fromEntries(Object.entries(SCHEMAS).map(([name, schema]) => [name, component(name, schema)])),
@@ -123,6 +130,33 @@ function reportPaths(): Json {
       type: 'string',
       format: 'binary',
     }),
+  };
+}
+
+function operatorPaths(): Json {
+  const lines = {
+    description: 'Lines while it runs, the last with the outcome',
+    content: { 'application/x-ndjson': {} },
+  };
+  const post = (summary: string, more: Json = {}): Json => ({
+    post: { summary, ...more, responses: { 200: lines, ...problems() } },
+  });
+  const file = {
+    required: true,
+    content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+  };
+  const source = { ...parameter('source', 'what the file is', true), schema: { type: 'string', enum: [...SOURCES] } };
+  return {
+    '/v1/deliveries': post('Replays captured deliveries, one a line', { requestBody: file }),
+    '/v1/imports': post('Imports a file of a source; the same file again goes on where it stopped', {
+      parameters: [
+        source,
+        parameter('instance', 'the installation, where the file does not tell', false),
+        parameter('received_at', 'when the file was collected, a time with a zone', false),
+      ],
+      requestBody: file,
+    }),
+    '/v1/rebuild': post('Derives events, keys and edges again from the records'),
   };
 }
 

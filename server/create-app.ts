@@ -2,8 +2,8 @@ import fastify from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { limitUploads, serverOptions } from '../ingest/intake/server-options.ts';
-import { addSecurityHeaders, refuseForeignHosts } from './guards.ts';
-import { answerProblems } from './problem-reply.ts';
+import { SECURITY_HEADERS, addSecurityHeaders, refuseForeignHosts } from './guards.ts';
+import { answerProblems, replyProblem } from './problem-reply.ts';
 import { addRoutes } from './routes.ts';
 import type { RoutesDeps } from './routes.ts';
 
@@ -20,7 +20,12 @@ export interface Route {
 
 /** The app with the routes of all rooms and what holds for each of them; ready, and not listening. */
 export async function createApp(options: AppOptions): Promise<{ app: FastifyInstance; routes: readonly Route[] }> {
-  const app = fastify({ ...serverOptions(), loggerInstance: options.logger });
+  const app = fastify({
+    ...serverOptions(),
+    loggerInstance: options.logger,
+    // An address that the router cannot read never comes to a hook or a handler.
+    frameworkErrors: (error, request, reply) => void replyProblem(error, request, reply.headers(SECURITY_HEADERS)),
+  });
   const routes: Route[] = [];
   app.addHook('onRoute', ({ method, url }) => {
     for (const one of [method].flat()) routes.push({ method: one, url });

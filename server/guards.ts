@@ -8,7 +8,7 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'] as const;
  * Sent with every answer. Evidence is kept by no cache; nothing here is a page, so a browser that is led here may run,
  * frame and guess nothing. There is no CORS header anywhere: no other origin may read an answer.
  */
-const HEADERS: Readonly<Record<string, string>> = {
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-origin',
@@ -19,7 +19,7 @@ const HEADERS: Readonly<Record<string, string>> = {
 /** Puts the headers above on every answer, problems and unknown addresses too. A route may set others over them. */
 export function addSecurityHeaders(app: FastifyInstance): void {
   app.addHook('onRequest', (_request, reply, done) => {
-    void reply.headers(HEADERS);
+    void reply.headers(SECURITY_HEADERS);
     done();
   });
 }

@@ -15,7 +15,8 @@ export function answerProblems(app: FastifyInstance): void {
   );
 }
 
-function replyProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Sends the answer to an error. */
+export function replyProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const details = problemDetails(meaningOf(error), request.id);
   if (details.status >= 500) request.log.error({ err: error, code: details.code }, 'request failed');
   if (details.status === 401) reply.header('www-authenticate', 'Bearer');

@@ -34,7 +34,8 @@ export function serverOptions(): FastifyServerOptions & {
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     trustProxy: false,
-    routerOptions: { maxParamLength: 512, caseSensitive: true, ignoreTrailingSlash: false },
+    // Keys stand in addresses, and have up to 2,048 bytes, which escaping can double.
+    routerOptions: { maxParamLength: 4_096, caseSensitive: true, ignoreTrailingSlash: false },
     return503OnClosing: true,
     forceCloseConnections: 'idle',
   };

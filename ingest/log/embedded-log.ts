@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Family } from '../../model/source.ts';
 import { Problem } from '../../model/problem.ts';
@@ -9,6 +8,7 @@ import { FACT, firstOffsetOf, openLogStore } from './log-store.ts';
 import { createLogWriter } from './log-writer.ts';
 import type { LogWriter, PendingFacts } from './log-writer.ts';
 import type { LogStore } from './log-store.ts';
+import { partitionOf } from './partition-of.ts';
 
 export interface EmbeddedLogOptions {
   /** The data folder, which this process must own (folder.ts). The log lies in `log/` below it, and is made there. */
@@ -104,9 +104,4 @@ function plain({ timestampMs, key, value, headers }: LogRecord): LogRecord {
 function rangeOf(range: AppendedRange | undefined): AppendedRange {
   if (range === undefined) throw new Problem('internal', 'an append without a condition appended nothing');
   return range;
-}
-
-/** The partition of a key: the same for ever, on every machine. */
-export function partitionOf(key: string, partitions: number): number {
-  return partitions === 1 ? 0 : createHash('sha256').update(key).digest().readUInt32BE(0) % partitions;
 }

@@ -23,6 +23,15 @@ export interface LogBatch extends TopicPartition {
   readonly firstOffset: number;
   readonly lastOffset: number;
   readonly records: readonly LoggedRecord[];
+  /** Ranges within it whose records are in the log but cannot be read. Absent if none. */
+  readonly undecodable?: readonly Undecodable[];
+}
+
+/** Offsets whose records cannot be read (a broken batch, one that would inflate beyond its bound), and why. */
+export interface Undecodable {
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  readonly detail: string;
 }
 
 export interface AppendedRange extends TopicPartition {

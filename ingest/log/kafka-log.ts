@@ -1,0 +1,142 @@
+import type { Admin } from 'kafkajs';
+import { Problem } from '../../model/problem.ts';
+import { FAMILIES } from '../../model/source.ts';
+import type { Family } from '../../model/source.ts';
+import type { Consumer, EventLog, TopicPartition } from './event-log.ts';
+import { createKafka } from './kafka-client.ts';
+import type { KafkaConnection } from './kafka-client.ts';
+import { startKafkaConsumer } from './kafka-consumer.ts';
+import { createKafkaWriter } from './kafka-producer.ts';
+import { checkTopics, describeTopics, refuseTopics } from './kafka-topics.ts';
+import type { TopicSettings, TopicState } from './kafka-topics.ts';
+import { partitionOf } from './partition-of.ts';
+
+export interface KafkaLogOptions extends KafkaConnection {
+  readonly topics: TopicSettings;
+  /** The families that are read and written here; all if left out. */
+  readonly families?: readonly Family[];
+  /** The group forgets a member that it has not heard of for so long; 30 s if left out. */
+  readonly sessionTimeoutMs?: number;
+  /** A consumer that had no answer for so long is started anew; 60 s if left out. */
+  readonly silenceMs?: number;
+}
+
+const SESSION_MS = 30_000;
+const SILENCE_MS = 60_000;
+const REFRESH_MS = 60_000;
+
+/**
+ * The event log on Kafka. An append resolves when all in-sync replicas have it. Problems: `configuration` for topics that
+ * are missing or may not be used (`custody topics` makes and checks them), `unavailable` where no broker answers,
+ * `too_large` for a record above what the topic takes.
+ */
+export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
+  const kafka = createKafka(options);
+  const families = options.families ?? FAMILIES;
+  const nameOf = (topic: Family): string => options.topics.prefix + topic;
+  const admin = createAdmin(() => kafka.admin());
+  const describe = (): Promise<readonly TopicState[]> =>
+    admin.ask((client) => describeTopics(client, families, options.topics.prefix));
+  const known = await openTopics(describe, families, options.topics).catch(async (error: unknown) => {
+    await admin.close();
+    throw error;
+  });
+  const writer = createKafkaWriter({ kafka, nameOf, maxBatchBytes: (topic) => stateOf(known, topic).maxMessageBytes });
+  const consumers = new Set<Consumer>();
+  // Partitions that are added are used within this time; the rule of keys then shares them out anew.
+  const refreshing = setInterval(() => {
+    describe().then(
+      (states) => states.forEach((state) => known.set(state.family, state)),
+      () => undefined,
+    );
+  }, REFRESH_MS);
+  refreshing.unref();
+
+  async function offsets({ topic, partition }: TopicPartition): Promise<{ start: number; end: number }> {
+    const answers = await admin.ask((client) => client.fetchTopicOffsets(nameOf(topic)));
+    const found = answers.find((answer) => answer.partition === partition);
+    if (!found) throw new Problem('unavailable', `the partition ${topic}/${partition} does not exist`);
+    return { start: Number(found.low), end: Number(found.high) };
+  }
+
+  return {
+    async append(topic, partitionKey, records) {
+      const place = { topic, partition: partitionOf(partitionKey, stateOf(known, topic).partitions) };
+      if (records.length > 0) return writer.append(place, records);
+      const { end } = await offsets(place);
+      return { ...place, firstOffset: end, lastOffset: end - 1 };
+    },
+    partitions: (topic) => stateOf(known, topic).partitions,
+    startOffset: async (place) => (await offsets(place)).start,
+    endOffset: async (place) => (await offsets(place)).end,
+    consume(consumerOptions, handler) {
+      const { sessionTimeoutMs = SESSION_MS, silenceMs = SILENCE_MS, onClientLog: say = () => undefined } = options;
+      const deps = { kafka, nameOf, offsets, say, sessionTimeoutMs, silenceMs };
+      const consumer = startKafkaConsumer(deps, consumerOptions, handler);
+      consumers.add(consumer);
+      const stop = async (): Promise<void> => {
+        consumers.delete(consumer);
+        await consumer.stop();
+      };
+      return Promise.resolve({ ...consumer, stop });
+    },
+    async close() {
+      clearInterval(refreshing);
+      await Promise.all([...consumers].map((consumer) => consumer.stop()));
+      await writer.close();
+      await admin.close();
+    },
+  };
+}
+
+async function openTopics(
+  describe: () => Promise<readonly TopicState[]>,
+  families: readonly Family[],
+  settings: TopicSettings,
+): Promise<Map<Family, TopicState>> {
+  const states = await describe();
+  refuseTopics(checkTopics(states, families, settings));
+  return new Map(states.map((state) => [state.family, state]));
+}
+
+function stateOf(known: ReadonlyMap<Family, TopicState>, topic: Family): TopicState {
+  const state = known.get(topic);
+  if (!state) throw new Problem('internal', `the topic of ${topic} was not opened`);
+  return state;
+}
+
+interface Asking {
+  ask<T>(work: (client: Admin) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** A client for questions about topics. One that failed is replaced: it may hold connections to brokers that moved. */
+export function createAdmin(create: () => Admin): Asking {
+  let current: Promise<Admin> | undefined;
+  async function connect(): Promise<Admin> {
+    const client = create();
+    await client.connect();
+    return client;
+  }
+  const drop = (client: Promise<Admin>): Promise<void> =>
+    client.then((connected) => connected.disconnect()).catch(() => undefined);
+  return {
+    async ask(work) {
+      const used = (current ??= connect());
+      try {
+        return await work(await used);
+      } catch (error) {
+        if (current === used) {
+          current = undefined;
+          void drop(used);
+        }
+        if (error instanceof Problem) throw error;
+        throw new Problem('unavailable', 'Kafka did not answer', {}, error);
+      }
+    },
+    async close() {
+      if (current) await drop(current);
+      current = undefined;
+    },
+  };
+}

@@ -1,0 +1,194 @@
+import type { Kafka, Message, Producer } from 'kafkajs';
+import { Problem } from '../../model/problem.ts';
+import type { AppendedRange, LogRecord, TopicPartition } from './event-log.ts';
+import { GZIP } from './kafka-client.ts';
+import { RECEIVED_HEADER } from './kafka-headers.ts';
+
+export interface KafkaWriter {
+  /** Resolves when all records are on all in-sync replicas. */
+  append(place: TopicPartition, records: readonly LogRecord[]): Promise<AppendedRange>;
+  /** Waits for what was asked so far, then refuses. */
+  close(): Promise<void>;
+}
+
+export interface KafkaWriterOptions {
+  readonly kafka: Kafka;
+  readonly nameOf: (topic: TopicPartition['topic']) => string;
+  /** The largest batch that the topic takes, bytes. */
+  readonly maxBatchBytes: (topic: TopicPartition['topic']) => number;
+}
+
+interface Job {
+  readonly messages: readonly Message[];
+  readonly bytes: number;
+  readonly resolve: (firstOffset: number) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+// One send is one batch, and a batch above the topic's bound fails whole and is not tried again (reliability.md 4).
+const SEND_BYTES = 900_000;
+const RECORD_OVERHEAD = 64;
+const BATCH_OVERHEAD = 512;
+// The reader inflates no batch beyond 16 MiB; a record that may come near it is sent as it is.
+const COMPRESSED_BYTES = 4 * 1_024 * 1_024;
+
+/**
+ * Writes to Kafka: acks=all, idempotent, one send at a time a partition; what is asked meanwhile goes into the next
+ * together. Records of one call keep their order and, where they fit into one send, their neighbours; a call that needs
+ * several sends may be stored in part when it fails. Who repeats it then makes duplicates, which are counted once.
+ */
+export function createKafkaWriter(options: KafkaWriterOptions): KafkaWriter {
+  const queues = new Map<string, { readonly jobs: Job[]; running?: Promise<void> | undefined }>();
+  const producers = createProducers(options.kafka);
+  let isClosed = false;
+
+  async function drain(place: TopicPartition, jobs: Job[]): Promise<void> {
+    // A turn later, so that all that is asked in this turn shares the first send.
+    await Promise.resolve();
+    while (jobs.length > 0) await sendJobs(producers, options.nameOf(place.topic), place.partition, takeJobs(jobs));
+  }
+
+  function send(place: TopicPartition, messages: readonly Message[], bytes: number): Promise<number> {
+    const name = `${place.topic}/${place.partition}`;
+    const queue = queues.get(name) ?? { jobs: [], running: undefined };
+    queues.set(name, queue);
+    return new Promise((resolve, reject) => {
+      queue.jobs.push({ messages, bytes, resolve, reject });
+      queue.running ??= drain(place, queue.jobs).finally(() => (queue.running = undefined));
+    });
+  }
+
+  return {
+    async append(place, records) {
+      if (isClosed) throw new Problem('unavailable', 'the log is closed');
+      let first: number | undefined;
+      let last = -1;
+      for (const chunk of cutRecords(records, options.maxBatchBytes(place.topic))) {
+        const at = await send(place, chunk.messages, chunk.bytes);
+        first ??= at;
+        last = at + chunk.messages.length - 1;
+      }
+      return { topic: place.topic, partition: place.partition, firstOffset: first ?? 0, lastOffset: last };
+    },
+    async close() {
+      isClosed = true;
+      await Promise.allSettled([...queues.values()].map((queue) => Promise.resolve(queue.running)));
+      await producers.close();
+    },
+  };
+}
+
+/** As many jobs as make one send: at least one. */
+function takeJobs(jobs: Job[]): Job[] {
+  let bytes = 0;
+  let count = 0;
+  while (count < jobs.length && (count === 0 || bytes + (jobs[count]?.bytes ?? 0) <= SEND_BYTES)) {
+    bytes += jobs[count]?.bytes ?? 0;
+    count += 1;
+  }
+  return jobs.splice(0, count);
+}
+
+async function sendJobs(producers: Producers, topic: string, partition: number, jobs: readonly Job[]): Promise<void> {
+  const messages = jobs.flatMap((job) => job.messages.map((message) => ({ ...message, partition })));
+  const bytes = jobs.reduce((sum, job) => sum + job.bytes, 0);
+  try {
+    const [answer] = await producers.send(topic, messages, bytes <= COMPRESSED_BYTES);
+    let next = Number(answer?.baseOffset);
+    if (!Number.isSafeInteger(next) || next < 0) throw new Problem('internal', 'Kafka told no offset for what it took');
+    for (const job of jobs) {
+      job.resolve(next);
+      next += job.messages.length;
+    }
+  } catch (error) {
+    const problem = error instanceof Problem ? error : new Problem('unavailable', 'Kafka did not take it', {}, error);
+    for (const job of jobs) job.reject(problem);
+  }
+}
+
+interface Chunk {
+  readonly messages: Message[];
+  bytes: number;
+}
+
+function cutRecords(records: readonly LogRecord[], maxBatchBytes: number): Chunk[] {
+  const chunks: Chunk[] = [];
+  let open: Chunk | undefined;
+  for (const record of records) {
+    const bytes = sizeOf(record);
+    if (bytes + BATCH_OVERHEAD > maxBatchBytes) {
+      throw new Problem('too_large', `a record of ${bytes} bytes is more than the topic takes (${maxBatchBytes})`);
+    }
+    if (!open || open.bytes + bytes > Math.min(SEND_BYTES, maxBatchBytes - BATCH_OVERHEAD)) {
+      chunks.push((open = { messages: [], bytes: 0 }));
+    }
+    open.messages.push(messageOf(record));
+    open.bytes += bytes;
+  }
+  return chunks;
+}
+
+function sizeOf({ key, value, headers }: LogRecord): number {
+  let bytes = RECORD_OVERHEAD + Buffer.byteLength(key) + value.length;
+  for (const [name, text] of Object.entries(headers)) bytes += 10 + Buffer.byteLength(name) + Buffer.byteLength(text);
+  return bytes;
+}
+
+function messageOf({ key, value, headers, timestampMs }: LogRecord): Message {
+  const stamp = String(timestampMs);
+  return { key, value, headers: { ...headers, [RECEIVED_HEADER]: stamp }, timestamp: stamp };
+}
+
+interface Producers {
+  send(topic: string, messages: Message[], compress: boolean): Promise<{ readonly baseOffset?: string }[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * One idempotent producer, replaced after a send that failed. After it nobody knows whether the brokers have the batch,
+ * and the client would give its sequence numbers to the next one: a broker that has the first takes the second for a
+ * repetition, answers that all is well, and drops it.
+ */
+function createProducers(kafka: Kafka): Producers {
+  let current: { readonly producer: Promise<Producer>; inFlight: number } | undefined;
+  const retired = new Set<Promise<void>>();
+
+  async function connect(): Promise<Producer> {
+    const producer = kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      retry: { retries: 8, maxRetryTime: 5_000 },
+    });
+    await producer.connect();
+    return producer;
+  }
+  const retire = (producer: Promise<Producer>): void => {
+    const gone: Promise<void> = producer
+      .then((connected) => connected.disconnect())
+      .catch(() => undefined)
+      .finally(() => retired.delete(gone));
+    retired.add(gone);
+  };
+
+  return {
+    async send(topic, messages, compress) {
+      const used = (current ??= { producer: connect(), inFlight: 0 });
+      used.inFlight += 1;
+      try {
+        const producer = await used.producer;
+        return await producer.send({ topic, messages, acks: -1, ...(compress ? { compression: GZIP } : {}) });
+      } catch (error) {
+        if (current === used) current = undefined;
+        throw error;
+      } finally {
+        used.inFlight -= 1;
+        if (used !== current && used.inFlight === 0) retire(used.producer);
+      }
+    },
+    async close() {
+      if (current) retire(current.producer);
+      current = undefined;
+      await Promise.all(retired);
+    },
+  };
+}

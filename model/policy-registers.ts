@@ -20,6 +20,9 @@ export const validity = { from: instant.optional(), to: instant.nullish() };
 /** What a session must hold: any second factor, or one that cannot be passed on to an impostor. */
 export const factorClass = z.enum(['any_second_factor', 'phishing_resistant']);
 
+/** What one factor is: a password again is none. */
+export const factorKind = z.enum(['none', 'otp', 'push', 'phishing_resistant']);
+
 /** A runner, and the addresses from which its jobs reach the targets. Runners of one network may share addresses. */
 export const runner = z.strictObject({
   id,

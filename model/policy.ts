@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   approvedChange,
   factorClass,
+  factorKind,
   id,
   policyVersion,
   refState,
@@ -139,6 +140,14 @@ const parameters = z.strictObject({
   /** The factor that a person's session must hold: of who approves production, and of everybody else. */
   approver_factor: factorClass.default('phishing_resistant'),
   requester_factor: factorClass.default('any_second_factor'),
+  /** What a factor is worth, by the provider's own word for it: `otp` and `push` are second factors of the first kind. */
+  factor_classes: z.record(z.string(), factorKind).default({
+    FIDO_WEBAUTHN: 'phishing_resistant',
+    SIGNED_NONCE: 'phishing_resistant',
+    SMART_CARD: 'phishing_resistant',
+    OKTA_VERIFY_PUSH: 'push',
+    TOKEN_SOFTWARE_TOTP: 'otp',
+  }),
   /** How long a login at the identity provider covers what its person does elsewhere. */
   idp_session_max_s: seconds.default(43_200),
   /** Days from Monday to Friday, UTC, in which a use of emergency access must be reviewed. */

@@ -9,13 +9,33 @@ import { T04 } from './tests/t-04.ts';
 import { T05 } from './tests/t-05.ts';
 import { T08 } from './tests/t-08.ts';
 import { T09 } from './tests/t-09.ts';
+import { T10 } from './tests/t-10.ts';
+import { T11 } from './tests/t-11.ts';
 import { T12 } from './tests/t-12.ts';
+import { T14 } from './tests/t-14.ts';
 import { T20 } from './tests/t-20.ts';
 import { T22 } from './tests/t-22.ts';
 import { T25 } from './tests/t-25.ts';
+import { T29 } from './tests/t-29.ts';
 
 /** Every control test that is built, in the order in which they are told. A new test is a file and a line here. */
-export const CATALOGUE: readonly AnyControlTest[] = [T01, T02, T03, T04, T05, T08, T09, T12, T20, T22, T25];
+export const CATALOGUE: readonly AnyControlTest[] = [
+  T01,
+  T02,
+  T03,
+  T04,
+  T05,
+  T08,
+  T09,
+  T10,
+  T11,
+  T12,
+  T14,
+  T20,
+  T22,
+  T25,
+  T29,
+];
 
 /** The test of an id; undefined if it is not built. */
 export function findTest(id: string): AnyControlTest | undefined {

@@ -106,6 +106,7 @@ const PARAMETERS = [
   'approver_factor',
   'requester_factor',
   'idp_session_max_s',
+  'factor_classes',
   'bg_review_business_days',
   'bg_max_s',
 ];

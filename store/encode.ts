@@ -211,6 +211,7 @@ function uniqueKeys(keys: readonly EventKey[]): readonly EventKey[] {
 
 // An edge of a key to itself says nothing and would be a loop in every walk.
 function uniqueEdges(edges: readonly Edge[]): readonly Edge[] {
+  if (edges.length === 0) return edges;
   const seen = new Set<string>();
   return edges.filter((edge) => {
     const identity = `${edge.relation}\t${edge.parent.key}\t${edge.child.key}`;

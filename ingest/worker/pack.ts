@@ -12,34 +12,51 @@ export interface PackedRecord {
 const FRAME = 36;
 const TRAILER = 8;
 
+/** Gathers records into one block. */
+export interface Packer {
+  add(record: PackedRecord): void;
+  block(): ArrayBuffer;
+}
+
 /**
  * Records as one block of bytes that a thread can be given without a copy. Cloning ten thousand objects would stop the
- * main thread for a tenth of a second; this takes some milliseconds.
+ * main thread for a tenth of a second; this takes some milliseconds. `bytes` is how large it will be, about.
  */
-export function packRecords(records: Iterable<PackedRecord>, bytes: number): ArrayBuffer {
+export function createPacker(bytes: number): Packer {
   let buffer = Buffer.allocUnsafeSlow(Math.max(64, bytes));
   let end = 0;
-  for (const record of records) {
-    const most = FRAME + TRAILER + record.key.length * 3 + record.headers.length * 3 + record.value.length;
-    if (end + most > buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(buffer.length * 2, end + most));
-      buffer.copy(larger, 0, 0, end);
-      buffer = larger;
-    }
-    const key = buffer.write(record.key, end + FRAME, 'utf8');
-    const headers = buffer.write(record.headers, end + FRAME + key, 'utf8');
-    buffer.set(record.value, end + FRAME + key + headers);
-    buffer.writeDoubleLE(record.offset, end);
-    buffer.writeDoubleLE(record.receivedAtMs, end + 8);
-    buffer.writeDoubleLE(record.ingestedAtUs, end + 16);
-    buffer.writeUInt32LE(key, end + 24);
-    buffer.writeUInt32LE(headers, end + 28);
-    buffer.writeUInt32LE(record.value.length, end + 32);
-    end += FRAME + key + headers + record.value.length;
-  }
-  // The true length travels in the last bytes of the block.
-  buffer.writeDoubleLE(end, buffer.length - TRAILER);
-  return buffer.buffer;
+  return {
+    add(record) {
+      const most = FRAME + TRAILER + record.key.length * 3 + record.headers.length * 3 + record.value.length;
+      if (end + most > buffer.length) {
+        const larger = Buffer.allocUnsafeSlow(Math.max(buffer.length * 2, end + most));
+        buffer.copy(larger, 0, 0, end);
+        buffer = larger;
+      }
+      const key = buffer.write(record.key, end + FRAME, 'utf8');
+      const headers = buffer.write(record.headers, end + FRAME + key, 'utf8');
+      buffer.set(record.value, end + FRAME + key + headers);
+      buffer.writeDoubleLE(record.offset, end);
+      buffer.writeDoubleLE(record.receivedAtMs, end + 8);
+      buffer.writeDoubleLE(record.ingestedAtUs, end + 16);
+      buffer.writeUInt32LE(key, end + 24);
+      buffer.writeUInt32LE(headers, end + 28);
+      buffer.writeUInt32LE(record.value.length, end + 32);
+      end += FRAME + key + headers + record.value.length;
+    },
+    block() {
+      // The true length travels in the last bytes of the block.
+      buffer.writeDoubleLE(end, buffer.length - TRAILER);
+      return buffer.buffer;
+    },
+  };
+}
+
+/** The same for records that are at hand. */
+export function packRecords(records: Iterable<PackedRecord>, bytes: number): ArrayBuffer {
+  const packer = createPacker(bytes);
+  for (const record of records) packer.add(record);
+  return packer.block();
 }
 
 /** The records of a block, one after another; values are views into it. */

@@ -1,9 +1,9 @@
+import { setImmediate } from 'node:timers/promises';
 import { sortHeaders } from '../../ledger/leaf.ts';
 import type { StoredPartition } from '../../store/log-state.ts';
 import type { Family } from '../../model/source.ts';
 import type { LoggedRecord } from '../log/event-log.ts';
-import { packRecords } from './pack.ts';
-import type { PackedRecord } from './pack.ts';
+import { createPacker } from './pack.ts';
 import type { PartitionDeps } from './partition.ts';
 import { storeBatch } from './store-batch.ts';
 import type { StoredBatch } from './store-batch.ts';
@@ -35,7 +35,7 @@ export async function openStep(
     refused: [],
     prefix: `${deps.scratch.folder}/${id}`,
   };
-  let transformed = deps.transformer.transform(job, packLogged(records, deps.stamp()));
+  let transformed = deps.transformer.transform(job, await packLogged(records, deps.stamp()));
   transformed.catch(() => undefined);
   let again = false;
   return {
@@ -60,15 +60,17 @@ export async function openStep(
   };
 }
 
-function packLogged(records: readonly LoggedRecord[], ingestedAtUs: number): ArrayBuffer {
+// So many records are packed before other work may go first: some milliseconds.
+const PACKED_AT_ONCE = 1_000;
+
+async function packLogged(records: readonly LoggedRecord[], ingestedAtUs: number): Promise<ArrayBuffer> {
+  const packer = createPacker(records.reduce((sum, { value, key }) => sum + value.length + key.length + 300, 64));
   const texts = new WeakMap<object, string>();
-  const packed = function* (): Generator<PackedRecord> {
-    for (const { offset, timestampMs, key, headers, value } of records) {
-      const text = texts.get(headers) ?? JSON.stringify(Object.fromEntries(sortHeaders(headers)));
-      texts.set(headers, text);
-      yield { offset, receivedAtMs: timestampMs, ingestedAtUs, key, headers: text, value };
-    }
-  };
-  const bytes = records.reduce((sum, { value, key }) => sum + value.length + key.length + 300, 64);
-  return packRecords(packed(), bytes);
+  for (const [index, { offset, timestampMs, key, headers, value }] of records.entries()) {
+    const text = texts.get(headers) ?? JSON.stringify(Object.fromEntries(sortHeaders(headers)));
+    texts.set(headers, text);
+    packer.add({ offset, receivedAtMs: timestampMs, ingestedAtUs, key, headers: text, value });
+    if (index % PACKED_AT_ONCE === PACKED_AT_ONCE - 1) await setImmediate();
+  }
+  return packer.block();
 }

@@ -142,7 +142,7 @@ test('threads side by side find the repeats that one alone finds', async () => {
   await ingest(log, { maxBatchRecords: 15, startTransformer: (deps: ThreadDeps) => startTransformPool(deps, 2) });
   expect(await dumpDerived(store, 'ingested_at')).toEqual(alone);
   expect(await scalar(store, "SELECT countIf(disposition = 'accepted'), uniqExact(event_id) FROM events")).toBe(
-    '400\t400',
+    '100\t100',
   );
 });
 

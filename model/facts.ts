@@ -136,11 +136,12 @@ export interface Facts {
     readonly credential_ttl_s?: number;
   };
   /**
-   * A token was made from another that the record does not name; what says which: its session, whose it is, the client
-   * that it was made for. The parent is the latest such token before (sources.md 1.7.1), so it is inferred.
+   * A token was made from another that the record does not name. What says which, as hub and session keys: the session
+   * (absent for a machine without one), whose it is, the client that it was made for. The parent is the latest such
+   * token before (sources.md 1.7.1), so it is inferred.
    */
-  readonly exchanged_from?: { readonly session: string; readonly subject: string; readonly client: string };
-  /** The client that a token was made for (`azp`). */
+  readonly exchanged_from?: { readonly session?: string; readonly subject: string; readonly client: string };
+  /** Key of the client that the token was made for (`azp`). */
   readonly issued_for?: string;
   /** What the caller says of itself, to be corroborated (sources.md 2.4.1, E16 and E17). */
   readonly claimed?: {

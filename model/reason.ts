@@ -23,6 +23,7 @@ export const REASONS = {
   wrong_type: { where: 'record', remedy: 'The named field has another type than the source documents.' },
   bad_timestamp: { where: 'record', remedy: 'The time of the event could not be read.' },
   future_timestamp: { where: 'record', remedy: "The event says it happens later than it arrived; check the sender's clock." },
+  ambiguous: { where: 'record', remedy: "The line can be read in more than one way, because a caller broke it; fetch this event from the source's API." },
   unknown_type: { where: 'record', remedy: 'This kind of event is unknown for a source with a closed list of kinds.' },
   instance_mismatch: { where: 'record', remedy: 'The body names another host than the credential is for.' },
   too_many_events: { where: 'record', remedy: 'One record holds more events than can be referred to; send smaller batches.' },

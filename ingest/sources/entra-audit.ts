@@ -54,7 +54,8 @@ const REQUESTS: ReadonlySet<Action> = new Set([
 export function readAudit(record: EntraRecord): EntraTold {
   const { doc } = record;
   // The envelope's name is the same; some categories have no name of their own within.
-  const type = (getString(doc, 'activityDisplayName') ?? needString(record.envelope, 'operationName')).trim();
+  const named = (getString(doc, 'activityDisplayName') ?? '').trim();
+  const type = named === '' ? needString(record.envelope, 'operationName') : named;
   const action = RULES.find(([pattern]) => pattern.test(type))?.[1] ?? 'other';
   const result = getString(doc, 'result');
   const outcome = outcomeOf(result, action);

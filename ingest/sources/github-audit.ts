@@ -103,8 +103,8 @@ function timeOf(doc: Doc): Stamp | undefined {
     return undefined;
   }
   const value = at(doc.json, name);
-  const stamp =
-    typeof value === 'number' ? stampFromMillis(value) : (parseStamp(value) ?? parseStamp(`${String(value)}Z`));
+  const text = typeof value === 'string' ? (parseStamp(value) ?? parseStamp(`${value}Z`)) : undefined;
+  const stamp = typeof value === 'number' ? stampFromMillis(value) : text;
   if (!stamp)
     fault(doc, typeof value === 'number' || typeof value === 'string' ? 'bad_timestamp' : 'wrong_type', [name]);
   return stamp;

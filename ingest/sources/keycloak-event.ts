@@ -30,7 +30,7 @@ const REDACT: readonly RedactionRule[] = [
 /**
  * Keycloak (sources.md 1.7, 1.7.1): user and administrator events of the REST API and of listeners that send the same
  * shape, JSON lines of the console (plain and ECS), and its text lines, which a shipper sends as `line`, `log` or
- * `message`. A hostile line that has no single reading is refused as unreadable; the REST API tells such an event.
+ * `message`. A hostile line that has no single reading is refused as ambiguous; the REST API tells such an event.
  */
 export const keycloakEvent: SourceAdapter = {
   source: 'keycloak.event',

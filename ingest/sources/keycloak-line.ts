@@ -27,17 +27,17 @@ export function readKeycloakMessage(message: string): KeycloakLine {
   while (index < message.length) {
     NAME.lastIndex = index;
     const name = NAME.exec(message)?.[1];
-    if (name === undefined) return refused(fields, 'is ambiguous');
+    if (name === undefined) return refused(fields, 'has no single reading');
     const start = NAME.lastIndex;
     const end = endOfValue(message, start);
     const value = message.slice(start, end);
-    if (end < 0 || SWALLOWED.test(value.slice(-200))) return refused(fields, 'is ambiguous');
+    if (end < 0 || SWALLOWED.test(value.slice(-200))) return refused(fields, 'has no single reading');
     if (fields.has(name)) return refused(fields, 'has a field twice');
     // A backslash is left as it is: it was not escaped, so it stands for itself.
     fields.set(name, value.replaceAll('\\"', '"'));
     index = end + 1;
     if (index === message.length) break;
-    if (!message.startsWith(', ', index)) return refused(fields, 'is ambiguous');
+    if (!message.startsWith(', ', index)) return refused(fields, 'has no single reading');
     index += 2;
     if (index === message.length) return refused(fields, 'is cut');
   }

@@ -191,7 +191,7 @@ function messageDoc(doc: Doc, message: string | undefined, name: string): Doc {
   }
   const line = readKeycloakMessage(message);
   if (!line.ok) {
-    doc.notes.fault ??= { reason: 'unreadable', detail: `${name}: ${line.detail}` };
+    doc.notes.fault ??= { reason: 'ambiguous', detail: `${name}: ${line.detail}` };
     return empty;
   }
   const value = (field: string): string | undefined => {

@@ -92,8 +92,10 @@ function addSession(event: UserEvent): Key | undefined {
   return session;
 }
 
+// An assertion of another issuer is a token of its own; one that a client signs for itself (`iss` is its name) is none.
 function addAssertion({ doc, draft, outcome }: UserEvent): Key | undefined {
   const issuer = getString(doc, 'details', 'client_assertion_issuer');
+  if (issuer === undefined || !/^https?:\/\//i.test(issuer)) return undefined;
   const assertion = tokenKey(issuer, getString(doc, 'details', 'client_assertion_id'));
   const confidence = outcome === 'success' ? 'exact' : 'asserted';
   addKey(draft, assertion, 'uses', 'details.client_assertion_id', confidence);

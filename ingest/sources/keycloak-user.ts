@@ -121,14 +121,8 @@ function resourceOf(event: UserEvent): AuditEvent['resource'] {
 }
 
 function factsOf(event: UserEvent, credential: string | undefined): Facts {
-  const { doc, base, outcome, sessionId, userId, clientId } = event;
-  const parent = getString(doc, 'details', 'subject_token_client_id');
+  const { doc, base, issuer, clientId } = event;
   const ttl = Number(getString(doc, 'details', 'access_token_expiration_time') ?? Number.NaN);
-  const isExchange = base === 'TOKEN_EXCHANGE' && outcome === 'success';
-  const from =
-    isExchange && sessionId !== undefined && userId !== undefined && parent !== undefined
-      ? { session: sessionId, subject: userId, client: parent }
-      : undefined;
   return compact<Facts>({
     credential:
       credential === undefined
@@ -138,12 +132,24 @@ function factsOf(event: UserEvent, credential: string | undefined): Facts {
             ttl_s: Number.isSafeInteger(ttl) && ttl > 0 ? ttl : undefined,
             renewed: base === 'REFRESH_TOKEN' ? true : undefined,
             target: getString(doc, 'details', 'audience'),
-            method: isExchange ? 'token_exchange' : getString(doc, 'details', 'grant_type'),
+            method: base === 'TOKEN_EXCHANGE' ? 'token_exchange' : getString(doc, 'details', 'grant_type'),
           }),
-    exchanged_from: from,
-    issued_for: credential === undefined ? undefined : clientId,
+    exchanged_from: parentOf(event),
+    issued_for: credential === undefined ? undefined : keyOf('keycloak:client', issuer, clientId)?.key,
     login: event.action === 'session.login' ? loginOf(event) : undefined,
     findings: findingsOf(event),
+  });
+}
+
+function parentOf({ doc, base, outcome, issuer, sessionId, userId }: UserEvent): Facts['exchanged_from'] {
+  const client = keyOf('keycloak:client', issuer, getString(doc, 'details', 'subject_token_client_id'))?.key;
+  const subject = idpUserKey(issuer, userId)?.key;
+  if (base !== 'TOKEN_EXCHANGE' || outcome !== 'success' || client === undefined || subject === undefined)
+    return undefined;
+  return compact<NonNullable<Facts['exchanged_from']>>({
+    session: keyOf('keycloak:session', issuer, sessionId)?.key,
+    subject,
+    client,
   });
 }
 

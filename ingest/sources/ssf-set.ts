@@ -84,8 +84,11 @@ function eventOf(doc: Doc, set: Set): AuditEvent {
   const draft = openDraft();
   const short = type.replace(/^https?:\/\/schemas\.openid\.net\/secevent\//, '');
   const action = actionOf(type, body);
-  const subject = subjectOf(doc, body, issuer);
-  if (!subject.known && !type.startsWith(SSF)) note(doc, 'sub_id');
+  // What SSF itself says is about a stream, not about anybody.
+  const isStream = type.startsWith(SSF);
+  const subject: SsfSubject = isStream ? { known: true } : subjectOf(doc, body, issuer);
+  if (isStream) addKey(draft, keyOf('stream', issuer, getString(doc, 'sub_id', 'id')), 'subject', 'sub_id.id');
+  if (!subject.known) note(doc, 'sub_id');
   const role = roleOf(action);
   addKey(draft, subject.user, 'target', 'sub_id');
   addKey(draft, subject.email, 'target', 'sub_id', 'asserted');

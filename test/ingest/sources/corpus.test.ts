@@ -77,6 +77,43 @@ const FILES: readonly {
   { source: 'vault.audit', file: 'vault/transcribed-datadog-vault-audit.ndjson', instance: 'v1' },
   { source: 'vault.audit', file: 'vault/transcribed-elastic-test-audit.ndjson', instance: 'v1' },
   { source: 'vault.audit', file: 'vault/transcribed-v1.21-notes.ndjson', instance: 'v1' },
+  { source: 'entra.log', file: 'entra/panther-rule-tests.ndjson' },
+  // One stamp has an hour of one digit: "T5:32:08".
+  {
+    source: 'entra.log',
+    file: 'entra/sekoia-diagnostic-settings.ndjson',
+    refused: ['bad_timestamp properties.detectedDateTime'],
+  },
+  { source: 'entra.log', file: 'entra/sekoia-graph-audit-signin.ndjson' },
+  { source: 'entra.log', file: 'entra/tenzir-graph-synthetic.ndjson' },
+  // Zones of stamps were lost when these were turned into rule tests.
+  {
+    source: 'entra.log',
+    file: 'entra/panther-rule-tests-altered.ndjson',
+    refused: [
+      'bad_timestamp properties.activityDateTime',
+      'bad_timestamp properties.createdDateTime',
+      'bad_timestamp time',
+    ],
+  },
+  { source: 'keycloak.event', file: 'keycloak/sekoia-keycloak-events.ndjson' },
+  { source: 'teleport.event', file: 'teleport/panther-parser-samples.ndjson' },
+  { source: 'teleport.event', file: 'teleport/panther-parser-tests.ndjson' },
+  { source: 'teleport.event', file: 'teleport/panther-rule-tests.ndjson' },
+  { source: 'teleport.event', file: 'teleport/panther-rule-tests-altered.ndjson' },
+  { source: 'github.audit', file: 'github-audit/ocsf-examples.ndjson' },
+  { source: 'github.audit', file: 'github-audit/sekoia-github-audit.ndjson' },
+  // Some stamps are no time ("2024-12-17 00:00:00000000"), and the altered ones have none.
+  {
+    source: 'github.audit',
+    file: 'github-audit/panther-rule-tests.ndjson',
+    refused: ['bad_timestamp created_at'],
+  },
+  {
+    source: 'github.audit',
+    file: 'github-audit/panther-rule-tests-altered.ndjson',
+    refused: ['missing_required_fields @timestamp'],
+  },
 ];
 
 describe('corpus', () => {

@@ -18,6 +18,11 @@ const SOURCES: readonly Source[] = [
   'aws.cloudtrail',
   'kubernetes.audit',
   'vault.audit',
+  'entra.log',
+  'keycloak.event',
+  'teleport.event',
+  'ssf.set',
+  'github.audit',
 ];
 
 // What a hostile sender may put anywhere.

@@ -32,6 +32,11 @@ const FOLDERS: readonly Source[] = [
   'aws.cloudtrail',
   'kubernetes.audit',
   'vault.audit',
+  'entra.log',
+  'keycloak.event',
+  'teleport.event',
+  'ssf.set',
+  'github.audit',
 ];
 
 describe.each(FOLDERS)('samples of %s', (source) => {

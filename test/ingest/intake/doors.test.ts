@@ -332,9 +332,10 @@ describe('answers', () => {
       code: 'not_found',
       reason: 'unknown_source',
     });
+    // A source that nobody registered is answered like a wrong credential: whether it is set up is not for strangers.
     expect((await send('/v1/ingest/entra.log', JSON_TYPE, '{}')).json()).toMatchObject({
-      status: 404,
-      reason: 'unknown_source',
+      status: 401,
+      reason: 'unauthenticated',
     });
     const nowhere = await inject({ method: 'GET', url: '/nowhere' });
     expect(nowhere.headers['content-type']).toMatch(/^application\/problem\+json/);

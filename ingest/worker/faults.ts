@@ -18,6 +18,8 @@ export interface Faults {
   readonly retrying: <T>(partition: TopicPartition, work: (attempt: number) => Promise<T>) => Promise<T>;
   /** Throws the fault by which the partition of this name stopped, if it did. */
   readonly refuse: (name: string) => void;
+  /** Stops a partition that has not stopped yet, with the error that says why. */
+  readonly stop: (partition: TopicPartition, error: unknown) => void;
   readonly list: () => readonly Problem[];
 }
 
@@ -50,7 +52,14 @@ export function createFaults(options: { signal: AbortSignal; backoffMs: number; 
     }
   }
 
-  return { retrying, refuse, list: () => [...faults.values()] };
+  function stop(partition: TopicPartition, error: unknown): void {
+    if (signal.aborted || faults.has(nameOf(partition))) return;
+    const problem = error instanceof Problem ? error : new Problem('internal', 'The log cannot be read.', {}, error);
+    faults.set(nameOf(partition), problem);
+    options.onFault({ partition, problem, fatal: true });
+  }
+
+  return { retrying, refuse, stop, list: () => [...faults.values()] };
 }
 
 /** The name of a partition, such as `okta.log/0`. */

@@ -67,7 +67,10 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   }
 
   async function batch(taken: LogBatch): Promise<void> {
-    const { segments, seek } = cutBatch(taken, next, await deps.log.startOffset(place));
+    // Where the log begins matters only after a hole; asking may take a while, for a broker may be away.
+    const isHole = taken.firstOffset > next;
+    const start = isHole ? await deps.retrying(place, () => deps.log.startOffset(place)) : 0;
+    const { segments, seek } = cutBatch(taken, next, start);
     for (const segment of segments) {
       if (segment.kind === 'records') await takeRecords(segment.records);
       else takeGap(segment);

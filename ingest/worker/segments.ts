@@ -5,8 +5,11 @@ export type Segment =
   | { readonly kind: 'records'; readonly records: readonly LoggedRecord[] }
   | { readonly kind: 'gap'; readonly firstOffset: number; readonly lastOffset: number; readonly reason: GapReason };
 
-/** Why offsets hold no record (reliability.md 1.5): the log had dropped them, or they never held one (control, aborted). */
-export type GapReason = 'retention_lost' | 'control_or_aborted';
+/**
+ * Why offsets give no record (reliability.md 1.5): the log had dropped them, they never held one (control, aborted), or
+ * what they hold cannot be read.
+ */
+export type GapReason = 'retention_lost' | 'control_or_aborted' | 'undecodable';
 
 /**
  * Cuts a batch into stretches that cover it from `expected` on without a hole, in order. They are stored in this order,
@@ -33,14 +36,23 @@ export function cutBatch(
     if (run.length > 0) segments.push({ kind: 'records', records: run });
     run = [];
   };
+  const unread = [...(batch.undecodable ?? [])];
+  const gapBefore = (offset: number): void => {
+    for (let range = unread[0]; range && range.firstOffset < offset; range = unread[0]) {
+      gapTo(range.firstOffset - 1, 'control_or_aborted');
+      gapTo(range.lastOffset, 'undecodable');
+      unread.shift();
+    }
+    gapTo(offset - 1, 'control_or_aborted');
+  };
   for (const record of batch.records) {
     if (record.offset < next) continue;
     if (record.offset > next) endRun();
-    gapTo(record.offset - 1, 'control_or_aborted');
+    gapBefore(record.offset);
     run.push(record);
     next = record.offset + 1;
   }
   endRun();
-  gapTo(batch.lastOffset, 'control_or_aborted');
+  gapBefore(batch.lastOffset + 1);
   return { segments };
 }

@@ -4,7 +4,7 @@ import type { Problem } from '../../model/problem.ts';
 import { FAMILIES } from '../../model/source.ts';
 import type { Family } from '../../model/source.ts';
 import type { Store } from '../../store/clickhouse.ts';
-import type { Consumer, EventLog, LogBatch, TopicPartition } from '../log/event-log.ts';
+import type { BatchHandler, Consumer, EventLog, TopicPartition } from '../log/event-log.ts';
 import { createFaults, nameOf } from './faults.ts';
 import type { FaultListener, Faults } from './faults.ts';
 import { createPartition } from './partition.ts';
@@ -111,7 +111,7 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
       progress.changed();
       return position;
     };
-    const handler = { assigned, batch: (batch: LogBatch) => partitionOf(batch).batch(batch) };
+    const handler = handlerOf(assigned, partitionOf, faults);
     consumer = await deps.log.consume({ group: GROUP, topics, ...limitsOf(deps) }, handler);
     announce(consumer);
   }
@@ -134,6 +134,21 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
   }
 
   return { start, stop, drained, idle, whole, progress: progress.read, faults: faults.list };
+}
+
+function handlerOf(
+  assigned: BatchHandler['assigned'],
+  partitionOf: (place: TopicPartition) => Partition,
+  faults: Faults,
+): BatchHandler {
+  return {
+    assigned,
+    batch: (batch) => partitionOf(batch).batch(batch),
+    // What is in flight is finished first: the next owner's position must not be asked before.
+    revoked: (place) => partitionOf(place).settled(),
+    // The log gave up on a partition (it was replaced, or cut off): it has stopped, and must be seen to have.
+    failed: faults.stop,
+  };
 }
 
 function limitsOf(deps: WorkerDeps): { maxBatchRecords: number; maxBatchBytes: number } {

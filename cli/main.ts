@@ -11,6 +11,7 @@ import { reportCommand } from './commands/report.ts';
 import { sourcesCommand } from './commands/sources.ts';
 import { startCommand } from './commands/start.ts';
 import { timelineCommand } from './commands/timeline.ts';
+import { topicsCommand } from './commands/topics.ts';
 import { traceCommand } from './commands/trace.ts';
 
 const COMMANDS: readonly Command[] = [
@@ -24,6 +25,7 @@ const COMMANDS: readonly Command[] = [
   reportCommand,
   sourcesCommand,
   rebuildCommand,
+  topicsCommand,
 ];
 
 /** Runs one command line and gives its exit code (design.md 8). Never throws. */

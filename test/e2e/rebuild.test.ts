@@ -20,10 +20,10 @@ const custody = (...more: string[]): Promise<CliEnd> => runCli(args(...more), { 
 
 beforeAll(async () => {
   folder = await tempFolder();
-  native = writeNativeFiles(folder.path, 1);
+  native = writeNativeFiles(folder.path, 1_500, 1);
   data = join(folder.path, 'data');
   const { code, stderr } = await custody('deliver', native.deliveries);
-  expect(code, stderr).toBe(1);
+  expect(code, stderr).toBeLessThan(2);
   before = await dumpFolder(data);
 }, 120_000);
 afterAll(() => folder.remove());

@@ -43,7 +43,7 @@ const custody = (args: readonly string[], env: Readonly<Record<string, string>> 
 
 beforeAll(async () => {
   folder = await tempFolder();
-  native = writeNativeFiles(folder.path, 60);
+  native = writeNativeFiles(folder.path, 900, 40);
   data = join(folder.path, 'data');
   // The first time brings events, the second is what is compared: afterwards nothing changes any more.
   const first = await custody(['deliver', native.deliveries]);

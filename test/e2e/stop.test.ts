@@ -16,7 +16,7 @@ let next = 0;
 
 beforeAll(async () => {
   folder = await tempFolder();
-  native = writeNativeFiles(folder.path, 1);
+  native = writeNativeFiles(folder.path, 3_000, 1);
   hooks = readFileSync(native.deliveries, 'utf8')
     .split('\n')
     .filter((line) => line !== '')

@@ -79,7 +79,7 @@ export async function killImports(
   reference: Reference,
   most: number,
   random: () => number,
-  onFolder: (count: KillCount) => void = () => undefined,
+  onFolder: (count: KillCount, folder: string) => void = () => undefined,
 ): Promise<KillCount> {
   const count: KillCount = { kills: 0, begun: 0, folders: 0 };
   while (count.kills < most) {
@@ -91,7 +91,7 @@ export async function killImports(
     if (total !== reference.lines) throw new Error(`${data}: ${total} counted, ${reference.lines} lines`);
     await compare(reference, data);
     count.folders += 1;
-    onFolder(count);
+    onFolder(count, data);
   }
   return count;
 }

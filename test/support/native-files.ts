@@ -10,6 +10,7 @@ export interface NativeFiles {
   readonly files: Readonly<Partial<Record<Source, string>>>;
   /** All deliveries as captured, one a line, without those that the door refuses. */
   readonly deliveries: string;
+  /** The key of a job that deployed. */
   readonly showcase: string;
   readonly from: string;
   readonly to: string;
@@ -20,16 +21,17 @@ export interface NativeFiles {
 export const RECEIVED_AT = '2026-10-01T06:00:00Z';
 
 /**
- * Writes the demo organisation's quarter as native files into a folder, and its policy and secrets. `only` keeps that
- * many lines of each. Every line is a native document: an event, a page of them, or an envelope.
+ * Writes the beginning of the demo organisation's quarter into a folder: that many deliveries, the same as native files,
+ * and policy and secrets. `only` keeps that many lines of each file. Every line is a native document: an event, a page of
+ * them, or an envelope.
  */
-export function writeNativeFiles(folder: string, only = Number.POSITIVE_INFINITY): NativeFiles {
+export function writeNativeFiles(folder: string, deliveryCount: number, only = deliveryCount): NativeFiles {
   mkdirSync(folder, { recursive: true });
   const demo = createDemo();
   const policy = join(folder, 'custody.yaml');
   writeFileSync(policy, demo.policy);
   writeFileSync(join(folder, 'custody.secrets.yaml'), demo.secrets, { mode: 0o600 });
-  const good = demo.deliveries.filter(({ delivery_id: id }) => !id.startsWith('demo-bad'));
+  const good = demo.deliveries.filter(({ delivery_id: id }) => !id.startsWith('demo-bad')).slice(0, deliveryCount);
   const deliveries = join(folder, 'deliveries.ndjson');
   writeFileSync(deliveries, good.map((delivery) => `${JSON.stringify(delivery)}\n`).join(''));
   const lines = new Map<Source, string[]>();
@@ -49,7 +51,7 @@ export function writeNativeFiles(folder: string, only = Number.POSITIVE_INFINITY
     policy,
     files,
     deliveries,
-    showcase: demo.showcase,
+    showcase: lastJob(good),
     from: demo.from,
     to: demo.to,
     asOf: demo.asOf,
@@ -76,6 +78,13 @@ export function writeMixedHooks(path: string, seeds: readonly number[]): { reado
   });
   writeFileSync(path, `${mixed.join('\n')}\n`);
   return { lines: mixed.length };
+}
+
+function lastJob(deliveries: readonly Delivery[]): string {
+  const job = deliveries.findLast(({ body }) => /"build_name":"deploy:production/.test(body));
+  const { build_id: id } = JSON.parse(job?.body ?? '{}') as { build_id?: number };
+  if (!job || id === undefined) throw new RangeError('no job deployed so far');
+  return `gitlab:job:${new URL(job.headers['x-gitlab-instance'] ?? '').host}/${id}`;
 }
 
 const SOURCE_OF: Readonly<Record<string, Source>> = {

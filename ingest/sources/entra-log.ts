@@ -1,6 +1,7 @@
 import type { AuditEvent } from '../../model/event.ts';
 import type { Family } from '../../model/source.ts';
 import { identifier } from '../../model/key.ts';
+import { parseStamp } from '../../model/time.ts';
 import type { ParseInput, ParseResult, RedactionRule, SourceAdapter } from './adapter.ts';
 import { refuse } from './adapter.ts';
 import { openDraft } from './draft.ts';
@@ -67,10 +68,13 @@ function parseLog(input: ParseInput): ParseResult {
   const refused = refusalOf(envelope);
   if (refused) return refused;
   const name = `${kind}:${id}`;
+  // The envelope's time is when the record was written, minutes later; risk records write it in a form of their own.
+  const written = doc === envelope ? undefined : parseStamp(at(envelope.json, 'time'));
   const event: AuditEvent = {
     ...told,
     family: FAMILY,
     source: 'entra.log',
+    ...(written && written.at !== told.occurred.at && { observed: written }),
     instance: identifier(input.instance) ?? record.tenant,
     nativeId: name,
     dedupeKey: name,

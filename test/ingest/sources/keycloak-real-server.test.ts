@@ -143,7 +143,7 @@ describe.skipIf(!existsSync(FOLDER))('a real Keycloak (skipped: no ../shared/cor
   test('log and REST are the same events; what only one has is said', () => {
     const { pairs, onlyLog, onlyRest } = matchKeycloak(log.events, rest.events);
     // The two that the log tells in a line with two readings.
-    expect(onlyRest.map((event) => event.outcomeCode).toSorted()).toEqual(['client_not_found', 'user_not_found']);
+    expect(onlyRest.map((event) => event.outcomeCode ?? '').toSorted()).toEqual(['client_not_found', 'user_not_found']);
     expect(pairs.length).toBe(rest.events.length - 2);
     for (const { log: line, rest: event } of pairs) {
       expect(line.outcome).toBe(event.outcome);

@@ -48,6 +48,8 @@ const SYSTEMS: Readonly<Record<string, (transport: string, path: string) => Sour
   keycloak: () => 'keycloak.event',
   teleport: () => 'teleport.event',
   ssf: () => 'ssf.set',
+  github: () => 'github.audit',
+  'github-audit': () => 'github.audit',
 };
 
 /** Reads one line. A Problem names what is wrong with it; of the body nothing is repeated. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { SourceAdapter } from '../sources/adapter.ts';
 import { peek, splitLines } from './byte-stream.ts';
 import type { IntakeDeps } from './deps.ts';
@@ -24,7 +25,8 @@ export interface Portion {
 /**
  * Reads the events of a file as it streams by: NDJSON (each line an event, a page or an envelope) or JSON documents of any
  * size, told apart by content. A line or element that cannot be read becomes an unreadable marker and the rest goes on,
- * because nobody can be asked to mend an old file. Memory holds one chunk of the stream and one element.
+ * because nobody can be asked to mend an old file. Where the source also writes lines of text, such a line is a record.
+ * Memory holds one chunk of the stream and one element.
  */
 export async function* readElements(
   deps: Pick<IntakeDeps, 'policy' | 'scan'>,
@@ -47,9 +49,12 @@ export async function* readElements(
       yield chunk;
     }
   }
-  if (looksLikeLines(head, isAll)) {
-    for await (const line of splitLines(counted(), MAX_RECORD_BYTES))
-      yield { elements: scan(line.bytes, containers), bytesRead };
+  const { textLines } = adapter;
+  if (looksLikeLines(head, isAll) || (textLines !== undefined && !/^\s*[[{]/.test(head.toString('latin1', 0, 1_000)))) {
+    for await (const { bytes } of splitLines(counted(), MAX_RECORD_BYTES)) {
+      const line = bytes && textLines !== undefined ? wrapText(bytes, textLines) : bytes;
+      yield { elements: scan(line, containers), bytesRead };
+    }
     return;
   }
   const cutter = createJsonCutter(containers, MAX_RECORD_BYTES);
@@ -61,6 +66,12 @@ export async function* readElements(
   if (isTooLong) yield { elements: scan(undefined, []), bytesRead };
   else if (isCutOff) yield { elements: [withhold(last ?? NOTHING, cutOff)], bytesRead };
   else if (last) yield { elements: scan(last, []), bytesRead };
+}
+
+// A line that is no JSON is text that the source wrote; text that is no UTF-8 goes on as it is, and is withheld.
+function wrapText(line: Buffer, name: string): Buffer {
+  if (line[0] === 0x7b || line[0] === 0x5b || !isUtf8(line)) return line;
+  return Buffer.from(JSON.stringify({ [name]: line.toString('utf8').replace(/\r$/, '') }));
 }
 
 const MAX_PROBED_LINES = 20;

@@ -62,6 +62,8 @@ export interface SourceAdapter {
   readonly family: Family;
   /** Where a delivery holds many events: JSON paths to arrays, [] for a top-level array. First that fits is used. */
   readonly containers: readonly (readonly string[])[];
+  /** Where the source also writes lines of text: the member under which such a line of a file becomes a record. */
+  readonly textLines?: string;
   /** Fields whose value is always replaced, on top of the scanner of secrets (sources.md 3.6 and 1.x "Redact"). */
   readonly redact: readonly RedactionRule[];
   /** Pure: no clock, no I/O, never throws for any JSON value. */

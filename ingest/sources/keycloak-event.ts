@@ -36,6 +36,7 @@ export const keycloakEvent: SourceAdapter = {
   source: 'keycloak.event',
   family: FAMILY,
   containers: [[]],
+  textLines: 'line',
   redact: REDACT,
   parse: parseEvent,
 };

@@ -43,34 +43,40 @@ export function derivedRange(
   };
 }
 
-/** The last offset that is covered by a record or a gap; -1 where there is none. The position of the worker (W0). */
-export async function readCoveredTo(session: Session, place: StoredPartition): Promise<number> {
-  return Math.max(
-    await lastOf(session, place, 'records', 'offset'),
-    await lastOf(session, place, 'gaps', 'last_offset'),
-  );
+/** How far a partition is in the store: last offsets, -1 where there is none. */
+export interface Reach {
+  readonly record: number;
+  /** Covered by a record or a gap: the position of the worker (W0). */
+  readonly covered: number;
+  /** Whose derived rows were read back. */
+  readonly derived: number;
 }
 
-/** The last offset whose derived rows were read back; -1 where there is none. */
-export function readDerivedTo(session: Session, place: StoredPartition): Promise<number> {
-  return lastOf(session, place, 'batches', 'last_offset');
+/** Asked of every partition whenever a folder is opened, so it is one statement; each part reads one granule. */
+export async function readReach(session: Session, place: StoredPartition): Promise<Reach> {
+  const lasts = {
+    record: lastSql('records', 'offset', 'topic DESC, source_epoch DESC, partition DESC, offset DESC'),
+    gap: lastSql('gaps', 'last_offset', 'last_offset DESC'),
+    derived: lastSql('batches', 'last_offset', 'last_offset DESC'),
+  };
+  const columns = Object.entries(lasts).map(([name, sql]) => `ifNull(toInt64((${sql})), -1) AS ${name}`);
+  const last = z.coerce.number();
+  const [found] = await session.read({
+    sql: `SELECT ${columns.join(', ')}`,
+    params: placeOf(place),
+    row: z.object({ record: last, gap: last, derived: last }),
+  });
+  const { record, gap, derived } = found ?? { record: -1, gap: -1, derived: -1 };
+  return { record, covered: Math.max(record, gap), derived };
 }
 
 /** The last offset of a record; -1 where there is none. */
-export function readLastRecord(session: Session, place: StoredPartition): Promise<number> {
-  return lastOf(session, place, 'records', 'offset');
+export async function readLastRecord(session: Session, place: StoredPartition): Promise<number> {
+  return (await readReach(session, place)).record;
 }
 
-async function lastOf(
-  session: Session,
-  place: StoredPartition,
-  table: 'records' | 'gaps' | 'batches',
-  column: string,
-): Promise<number> {
-  const order = table === 'records' ? 'topic DESC, source_epoch DESC, partition DESC, offset DESC' : `${column} DESC`;
-  const sql = `SELECT ${column} AS last FROM ${table} WHERE ${PLACE} ORDER BY ${order} LIMIT 1`;
-  const [found] = await session.read({ sql, params: placeOf(place), row: offset });
-  return found?.last ?? -1;
+function lastSql(table: string, column: string, order: string): string {
+  return `SELECT ${column} FROM ${table} WHERE ${PLACE} ORDER BY ${order} LIMIT 1`;
 }
 
 /** One more than the highest epoch that any writer has noted, so that rows tell one run of the worker from another. */

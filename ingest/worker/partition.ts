@@ -1,6 +1,6 @@
 import { gapLeafOf } from '../../ledger/leaf.ts';
 import { Problem } from '../../model/problem.ts';
-import { ensureGap, readCoveredTo, readDerivedTo, readLastRecord } from '../../store/log-state.ts';
+import { ensureGap, readReach } from '../../store/log-state.ts';
 import type { StoredPartition } from '../../store/log-state.ts';
 import type { Consumer, EventLog, LogBatch, LoggedRecord, TopicPartition } from '../log/event-log.ts';
 import type { Ends } from './batch-summary.ts';
@@ -122,10 +122,8 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
 
 /** W0: completes what a crash left half done, and gives the first offset that the store does not cover. */
 async function openPosition(deps: PartitionDeps, place: StoredPartition & TopicPartition): Promise<number> {
-  const to = await readLastRecord(deps.writer, place);
-  const from = (await readDerivedTo(deps.writer, place)) + 1;
-  await deriveAgain(deps, place, { from, to, fresh: false });
-  const covered = await readCoveredTo(deps.writer, place);
+  const { record, derived, covered } = await readReach(deps.writer, place);
+  await deriveAgain(deps, place, { from: derived + 1, to: record, fresh: false });
   if (covered < (await deps.log.endOffset(place))) return covered < 0 ? deps.log.startOffset(place) : covered + 1;
   const facts = { topic: place.topic, partition: place.partition };
   throw new Problem('internal', 'The log ends before what the store holds: it was replaced or cut off.', facts);

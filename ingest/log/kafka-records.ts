@@ -64,8 +64,8 @@ function recordsOf(batch: Buffer): Buffer {
 /** Adds the messages of one batch, all or none. */
 function readRecords(batch: Buffer, records: Buffer, messages: KafkaMessage[]): void {
   const attributes = batch.readInt16BE(AT.attributes);
-  const firstOffset = batch.readBigInt64BE(0);
-  const time = batch.readBigInt64BE((attributes & FLAGS.appendTime) > 0 ? AT.maxTime : AT.firstTime);
+  const firstOffset = Number(batch.readBigInt64BE(0));
+  const time = Number(batch.readBigInt64BE((attributes & FLAGS.appendTime) > 0 ? AT.maxTime : AT.firstTime));
   const context = contextOf(batch, attributes);
   const count = batch.readInt32BE(COUNT_AT);
   const before = messages.length;
@@ -76,7 +76,7 @@ function readRecords(batch: Buffer, records: Buffer, messages: KafkaMessage[]): 
       if (end > records.length) throw new RangeError('a record is cut off');
       cursor.at += 1;
       const delta = readVarlong(cursor);
-      const offset = firstOffset + BigInt(readVarint(cursor));
+      const offset = firstOffset + readVarint(cursor);
       const timestamp = (attributes & FLAGS.appendTime) > 0 ? time : time + delta;
       const [key, value] = [readBytes(cursor), readBytes(cursor)];
       const headers = readHeaders(cursor);
@@ -148,13 +148,14 @@ function readVarint(cursor: Cursor): number {
   throw new RangeError('a number is too long');
 }
 
-function readVarlong(cursor: Cursor): bigint {
-  let value = 0n;
-  for (let shift = 0n; shift < 70n; shift += 7n) {
+/** A zigzag varint of 64 bits; exact up to 2^53, which is far beyond any time. */
+function readVarlong(cursor: Cursor): number {
+  let value = 0;
+  for (let unit = 1; unit < 2 ** 70; unit *= 128) {
     const byte = cursor.bytes[cursor.at++];
     if (byte === undefined) throw new RangeError('a number is cut off');
-    value |= BigInt(byte & 0x7f) << shift;
-    if (byte < 0x80) return (value >> 1n) ^ -(value & 1n);
+    value += (byte & 0x7f) * unit;
+    if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
   throw new RangeError('a number is too long');
 }

@@ -1,5 +1,15 @@
 /** The stages of a flow, in the order in which they are told (design.md 5). */
-export const STAGES = ['other', 'authenticate', 'request', 'approve', 'grant', 'run', 'credential', 'touch', 'revoke'] as const;
+export const STAGES = [
+  'other',
+  'authenticate',
+  'request',
+  'approve',
+  'grant',
+  'run',
+  'credential',
+  'touch',
+  'revoke',
+] as const;
 export type Stage = (typeof STAGES)[number];
 
 /** Our own taxonomy and the stage of each action (sources.md 2.6). */

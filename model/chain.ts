@@ -57,7 +57,13 @@ export interface ChainStage {
   readonly events: readonly string[];
 }
 
-export const AUTHORIZATIONS = ['complete', 'complete_asserted', 'approval_missing', 'no_approval_required', 'break_glass'] as const;
+export const AUTHORIZATIONS = [
+  'complete',
+  'complete_asserted',
+  'approval_missing',
+  'no_approval_required',
+  'break_glass',
+] as const;
 export type Authorization = (typeof AUTHORIZATIONS)[number];
 
 /** Whether the sources allow the answer: every source read past the chain's end and its lateness, without gaps. */

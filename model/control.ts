@@ -87,7 +87,13 @@ export interface SourceState {
   readonly last_occurred_at?: string;
   readonly last_received_at?: string;
   readonly integrity: string;
-  readonly gaps: readonly { readonly from: string; readonly to: string; readonly reason: string }[];
+  readonly gaps: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly reason: string;
+    /** By what it shows: a counter that goes on, a pace that was not kept, offsets that the log skipped. */
+    readonly kind?: 'sequence' | 'silence' | 'log';
+  }[];
 }
 
 export interface CheckResult {

@@ -14,7 +14,19 @@ export type Confidence = (typeof CONFIDENCES)[number];
  * it. `uses`: acted with it. `creates`, `ends`: it begins or ends here. `mentions`: named, but no part of the flow.
  * The rest are the parties and places (hubs).
  */
-export const KEY_ROLES = ['subject', 'decides', 'uses', 'creates', 'ends', 'mentions', 'actor', 'on_behalf_of', 'initiator', 'target', 'place'] as const;
+export const KEY_ROLES = [
+  'subject',
+  'decides',
+  'uses',
+  'creates',
+  'ends',
+  'mentions',
+  'actor',
+  'on_behalf_of',
+  'initiator',
+  'target',
+  'place',
+] as const;
 export type KeyRole = (typeof KEY_ROLES)[number];
 
 /** A key as an event names it, with the field it was read from. */
@@ -26,8 +38,27 @@ export interface EventKey extends Key {
 
 /** The relations of sources.md 2.4.1. */
 export const RELATIONS = [
-  'authenticated', 'requested', 'granted', 'authorised', 'triggered', 'spawned', 'contains', 'retried', 'gates', 'issued_to',
-  'exchanged', 'assumed', 'issued', 'role_chained', 'login', 'created', 'leased', 'wrapped', 'same_as', 'minted', 'joined',
+  'authenticated',
+  'requested',
+  'granted',
+  'authorised',
+  'triggered',
+  'spawned',
+  'contains',
+  'retried',
+  'gates',
+  'issued_to',
+  'exchanged',
+  'assumed',
+  'issued',
+  'role_chained',
+  'login',
+  'created',
+  'leased',
+  'wrapped',
+  'same_as',
+  'minted',
+  'joined',
 ] as const;
 export type Relation = (typeof RELATIONS)[number];
 

@@ -1,4 +1,4 @@
-import { parseDocument } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import {
   approvedChange,
@@ -40,6 +40,8 @@ const source = z.strictObject({
   lateness_s: seconds.default(3_600),
   integrity: z.enum(['dense_seq', 'hash_chain', 'signed_digest', 'heartbeat', 'none']).default('none'),
   expected_interval_s: seconds.optional(),
+  /** Whether a day (UTC) without a single event of it is something to be told. */
+  daily_activity_expected: z.boolean().default(true),
   first_sequence: z.number().int().nonnegative().optional(),
   may_speak_for: z.array(z.string()).optional(),
   /** The issuer of the tokens (Kubernetes) or people (hoop) of this source; the prefix of a cluster's extra claims. */
@@ -198,12 +200,16 @@ export type PolicySource = Policy['sources'][number];
  * code `configuration`.
  */
 export function parsePolicy(text: string, name = 'custody.yaml'): Policy {
-  const document = parseDocument(text, { prettyErrors: true });
+  const lines = new LineCounter();
+  const document = parseDocument(text, { prettyErrors: true, lineCounter: lines });
   if (document.errors.length > 0)
     throw new Problem('configuration', `${name}: ${document.errors.map((e) => e.message).join('; ')}`);
   const read = policySchema.safeParse(document.toJS() ?? {});
   if (read.success) return read.data;
-  const faults = read.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
+  const faults = read.error.issues.map((issue) => {
+    const line = lineOfPath(document, lines, issue.path);
+    return `${line === undefined ? '' : `line ${line}, `}${issue.path.join('.') || '(top)'}: ${issue.message}`;
+  });
   throw new Problem('configuration', `${name} is not a valid policy file:\n  ${faults.join('\n  ')}`, { faults });
 }
 

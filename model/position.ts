@@ -23,10 +23,22 @@ export const LIMITS = { eventsPerRecord: 1 << 12, partitions: 1 << 10, offset: 2
  */
 export function refOf(position: Position, index = 0): bigint {
   const topic = FAMILIES.indexOf(position.topic);
-  if (topic < 0 || position.partition >= LIMITS.partitions || position.offset >= LIMITS.offset || index >= LIMITS.eventsPerRecord) {
-    throw new Problem('internal', `no reference for ${position.topic}/${position.partition}/${position.offset}#${index}`);
+  if (
+    topic < 0 ||
+    position.partition >= LIMITS.partitions ||
+    position.offset >= LIMITS.offset ||
+    index >= LIMITS.eventsPerRecord
+  ) {
+    throw new Problem(
+      'internal',
+      `no reference for ${position.topic}/${position.partition}/${position.offset}#${index}`,
+    );
   }
-  return (((BigInt(topic) << PARTITION_BITS) | BigInt(position.partition)) << (OFFSET_BITS + INDEX_BITS)) | (BigInt(position.offset) << INDEX_BITS) | BigInt(index);
+  return (
+    (((BigInt(topic) << PARTITION_BITS) | BigInt(position.partition)) << (OFFSET_BITS + INDEX_BITS)) |
+    (BigInt(position.offset) << INDEX_BITS) |
+    BigInt(index)
+  );
 }
 
 /** The place that a reference stands for. */

@@ -21,8 +21,7 @@ export function resolutionUs(precision: Precision): number {
 
 // "2026-08-20T09:14:02.318Z", "2026-08-20 09:11:40 UTC", "2026-08-20 09:15:32 +0000", "2026-08-20T09:14:02+02:00".
 // A zone is required: a stamp without one would have to be guessed (sources.md 1.3, 4.2).
-const STAMP =
-  /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,9}))?\s?(Z|UTC|[+-]\d{2}:?\d{2})$/i;
+const STAMP = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,9}))?\s?(Z|UTC|[+-]\d{2}:?\d{2})$/i;
 
 /**
  * Reads a timestamp with a zone: RFC 3339, and GitLab's "YYYY-MM-DD HH:MM:SS UTC" and "... +0000".

@@ -99,7 +99,14 @@ export const sourceSchema = z
     last_occurred_at: time.optional(),
     last_received_at: time.optional(),
     integrity: z.string(),
-    gaps: z.array(z.object({ from: time, to: time, reason: z.string() })),
+    gaps: z.array(
+      z.object({
+        from: time,
+        to: time,
+        reason: z.string(),
+        kind: z.enum(['sequence', 'silence', 'log']).optional(),
+      }),
+    ),
   })
   .meta({ id: 'Source' }) satisfies z.ZodType<Mutable<SourceState>>;
 

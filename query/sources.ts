@@ -37,7 +37,7 @@ export async function readSources(reader: Reader, policy: Policy, asOf?: Micros)
       ...sequenceGaps(holes.get(id) ?? [], entry),
       ...silences,
       ...ofLog.map((gap) =>
-        gapOf(gap.at_us, gap.at_us, `the log skipped ${gap.first_offset} to ${gap.last_offset}: ${gap.reason}`),
+        gapOf(gap.at_us, gap.at_us, `the log skipped ${gap.first_offset} to ${gap.last_offset}: ${gap.reason}`, 'log'),
       ),
     ];
     states.push(stateOf(id, entry, arrivals.get(id) ?? [], rejections.get(id) ?? [], gaps));
@@ -75,8 +75,8 @@ function stateOf(
   };
 }
 
-// Only a counter that the policy calls dense must have every number; others count more than what they send.
-function sequenceGaps(holes: readonly HoleRow[], entry: PolicySource | undefined): readonly Gap[] {
+/** Gaps of a counter. Only one that the policy calls dense must have every number; others count more than they send. */
+export function sequenceGaps(holes: readonly HoleRow[], entry: PolicySource | undefined): readonly Gap[] {
   if (entry?.integrity !== 'dense_seq') return [];
   return holes.flatMap((hole) => {
     const [previous, next] = [BigInt(hole.previous), BigInt(hole.next)];
@@ -84,7 +84,7 @@ function sequenceGaps(holes: readonly HoleRow[], entry: PolicySource | undefined
     const from = previous === 0n ? begins : previous + 1n;
     if (from >= next) return [];
     const missing = next - from === 1n ? `number ${from}` : `numbers ${from} to ${next - 1n}`;
-    return [gapOf(hole.from_us, hole.to_us, `the source counted on, but ${missing} never came`)];
+    return [gapOf(hole.from_us, hole.to_us, `the source counted on, but ${missing} never came`, 'sequence')];
   });
 }
 
@@ -96,11 +96,16 @@ async function readSilences(
 ): Promise<readonly Gap[]> {
   const seconds = entry.expected_interval_s ?? 0;
   const rows = await reader.read(findSilences(tenant, entry.family, entry.instance, seconds, asOfMs));
-  return rows.map((row) => gapOf(row.from_us, row.to_us, `nothing came for more than ${seconds} s`));
+  return rows.map((row) => silenceGap(row.from_us, row.to_us, seconds));
 }
 
-function gapOf(from: Micros, to: Micros, reason: string): Gap {
-  return { from: formatMicros(from), to: formatMicros(to), reason };
+/** A stretch in which a source said nothing for longer than the interval that the policy expects of it, in seconds. */
+export function silenceGap(from: Micros, to: Micros, seconds: number): Gap {
+  return gapOf(from, to, `nothing came for more than ${seconds} s`, 'silence');
+}
+
+function gapOf(from: Micros, to: Micros, reason: string, kind: NonNullable<Gap['kind']>): Gap {
+  return { from: formatMicros(from), to: formatMicros(to), reason, kind };
 }
 
 function groupBy<Row extends { readonly family: string; readonly instance: string }>(

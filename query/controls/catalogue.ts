@@ -13,10 +13,17 @@ import { T10 } from './tests/t-10.ts';
 import { T11 } from './tests/t-11.ts';
 import { T12 } from './tests/t-12.ts';
 import { T14 } from './tests/t-14.ts';
+import { T15 } from './tests/t-15.ts';
+import { T16 } from './tests/t-16.ts';
+import { T19 } from './tests/t-19.ts';
 import { T20 } from './tests/t-20.ts';
 import { T22 } from './tests/t-22.ts';
+import { T24 } from './tests/t-24.ts';
 import { T25 } from './tests/t-25.ts';
+import { T26 } from './tests/t-26.ts';
 import { T29 } from './tests/t-29.ts';
+import { T31 } from './tests/t-31.ts';
+import { T35 } from './tests/t-35.ts';
 
 /** Every control test that is built, in the order in which they are told. A new test is a file and a line here. */
 export const CATALOGUE: readonly AnyControlTest[] = [
@@ -31,10 +38,17 @@ export const CATALOGUE: readonly AnyControlTest[] = [
   T11,
   T12,
   T14,
+  T15,
+  T16,
+  T19,
   T20,
   T22,
+  T24,
   T25,
+  T26,
   T29,
+  T31,
+  T35,
 ];
 
 /** The test of an id; undefined if it is not built. */

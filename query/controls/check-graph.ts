@@ -15,6 +15,8 @@ import { createCredentials } from './credentials.ts';
 import { evaluateTest } from './evaluate.ts';
 import { createFlows } from './flows.ts';
 import { productionBirths } from './production-issues.ts';
+import { countDays } from './stream-days.ts';
+import type { StreamDay } from './stream-days.ts';
 import { findUses } from './uses.ts';
 
 /** What is to be checked. Times are microseconds UTC; the period is `[from, to)`; only what arrived by `asOf` is seen. */
@@ -35,11 +37,13 @@ export interface CheckInput {
   readonly sources: readonly SourceState[];
   readonly policy: Policy;
   readonly request: CheckRequest;
+  /** Events by source and day; absent where the graph itself holds all of them. */
+  readonly days?: readonly StreamDay[];
 }
 
 /** The pure part: judges a graph that holds the period's events and whatever their chains need. */
 export function checkGraph(input: CheckInput): CheckResult {
-  const context = createContext(input.graph, input.policy, input.request);
+  const context = createContext(input.graph, input.policy, input.request, input);
   return describeCheck(
     input,
     selectTests(input.request).map((test) => evaluateTest(test, context, input.sources)),
@@ -48,7 +52,7 @@ export function checkGraph(input: CheckInput): CheckResult {
 
 /** The same, step by step: `pause` is awaited between steps, so that whatever else the process does can go on. */
 export async function checkGraphInSteps(input: CheckInput, pause: () => Promise<void>): Promise<CheckResult> {
-  const context = createContext(input.graph, input.policy, input.request);
+  const context = createContext(input.graph, input.policy, input.request, input);
   await pause();
   // Walking the flows is most of the work; they are remembered, so the tests find them done.
   let walked = 0;
@@ -80,7 +84,12 @@ function describeCheck({ policy, request, sources }: CheckInput, tests: readonly
 }
 
 /** What the tests are given, made once for all of them. */
-export function createContext(graph: Graph, policy: Policy, request: CheckRequest): ControlContext {
+export function createContext(
+  graph: Graph,
+  policy: Policy,
+  request: CheckRequest,
+  { sources = [], days }: Partial<Pick<CheckInput, 'sources' | 'days'>> = {},
+): ControlContext {
   const rules = createRules(policy);
   const credentials = createCredentials(graph, rules);
   return {
@@ -95,6 +104,8 @@ export function createContext(graph: Graph, policy: Policy, request: CheckReques
     credentials,
     uses: findUses(graph, rules, request.from, request.to),
     flows: createFlows(graph, rules, credentials),
+    sources,
+    days: days ?? countDays(graph.events.values()),
   };
 }
 

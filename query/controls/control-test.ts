@@ -1,4 +1,4 @@
-import type { FrameworkId, Mapping, TestId } from '../../model/control.ts';
+import type { FrameworkId, Mapping, SourceState, TestId } from '../../model/control.ts';
 import type { Confidence } from '../../model/event.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Family } from '../../model/source.ts';
@@ -9,6 +9,7 @@ import type { Graph } from '../chains/graph.ts';
 import type { Rules } from '../chains/rules.ts';
 import type { Credentials } from './credentials.ts';
 import type { Flows } from './flows.ts';
+import type { StreamDay } from './stream-days.ts';
 import type { Uses } from './uses.ts';
 
 /** What every control test is given. All of it is fixed before the first item is looked at, so a test is a pure function. */
@@ -27,6 +28,9 @@ export interface ControlContext {
   readonly credentials: Credentials;
   readonly uses: Uses;
   readonly flows: Flows;
+  /** What is known of each source, with its gaps; and how many events of it happened on each day of the period. */
+  readonly sources: readonly SourceState[];
+  readonly days: readonly StreamDay[];
 }
 
 /** One member of a population, before it is judged. */

@@ -3,6 +3,7 @@ import type { CheckResult } from '../../model/control.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Reader } from '../../store/query.ts';
 import { createRules } from '../chains/rules.ts';
+import { countEventDays } from '../../store/queries/count-days.ts';
 import { readSources } from '../sources.ts';
 import { checkGraphInSteps, selectTests } from './check-graph.ts';
 import type { CheckRequest } from './check-graph.ts';
@@ -23,5 +24,7 @@ export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<
   const rules = createRules(deps.policy);
   const graph = await loadPeriod(deps.reader, deps.policy.tenant, rules, request);
   const sources = await readSources(deps.reader, deps.policy, request.asOf);
-  return checkGraphInSteps({ graph, sources, policy: deps.policy, request }, setImmediate);
+  const asOfMs = Math.floor(request.asOf / 1_000);
+  const days = await deps.reader.read(countEventDays(deps.policy.tenant, request.from, request.to, asOfMs));
+  return checkGraphInSteps({ graph, sources, policy: deps.policy, request, days }, setImmediate);
 }

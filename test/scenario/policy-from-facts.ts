@@ -81,6 +81,7 @@ interface SourceFact {
   readonly resolution_ms: number;
   readonly lateness_s: number;
   readonly first_sequence?: number;
+  readonly daily_activity_expected?: boolean;
   readonly may_speak_for?: string[];
 }
 
@@ -182,6 +183,7 @@ function sourceOf(source: SourceFact, facts: ScenarioFacts): Record<string, unkn
     integrity: source.integrity_mode,
     expected_interval_s: source.expected_interval_s,
     first_sequence: source.first_sequence,
+    daily_activity_expected: source.daily_activity_expected,
     may_speak_for: source.may_speak_for,
     jwt_issuer: cluster?.jwt_issuer,
     claim_prefix: cluster ? facts.environments.gitlab_claim_prefix : undefined,

@@ -1,0 +1,120 @@
+import type { SourceState } from '../../../model/control.ts';
+import { FAMILIES } from '../../../model/source.ts';
+import { parseStamp } from '../../../model/time.ts';
+import type { Micros } from '../../../model/time.ts';
+import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
+import { daysBetween, endOfDay, registeredSource, streamKey } from '../stream-days.ts';
+
+type Gap = SourceState['gaps'][number];
+
+interface StreamOnDay {
+  readonly source: SourceState;
+  readonly integrity: string;
+  /** Gaps that are told of the day. */
+  readonly gaps: readonly Gap[];
+}
+
+/** T-31: nothing of what a source counted, or promised to say, is missing. */
+export const T31: ControlTest<StreamOnDay> = {
+  id: 'T-31',
+  version: 1,
+  title: 'Source streams complete',
+  control:
+    'What a source numbers, chains or sends at a steady pace arrives without a gap; every gap is found and told.',
+  key: true,
+  nature: 'detective',
+  frequency: 'daily',
+  population: {
+    definition: 'Registered sources, each on each day (UTC) of the period.',
+    source: 'independent',
+    select: selectStreamDays,
+  },
+  stratumOf: ({ subject: { integrity } }) => integrity,
+  exclusions: [
+    {
+      code: 'no_integrity_mode',
+      text: 'The source gives nothing by which a gap would show: neither numbers nor a chain, a digest or a pace.',
+      applies: ({ subject: { integrity, gaps } }) =>
+        integrity === 'none' && gaps.length === 0 ? 'The source gives nothing by which a gap would show' : undefined,
+    },
+  ],
+  attributes: [
+    {
+      code: 'sequence_gap',
+      text: 'No number of a dense counter is missing.',
+      check: holdsFor('sequence', 'sequence_gap'),
+    },
+    { code: 'log_gap', text: 'The log of received records skipped nothing.', check: holdsFor('log', 'log_gap') },
+    { code: 'silence', text: 'The source was not silent for more than twice its interval.', check: wasNotSilent },
+    { code: 'not_verified', text: 'Its chain of hashes, or its signed digests, verify.', check: isVerified },
+  ],
+  minLink: 'policy',
+  parameters: ({ sources }) =>
+    Object.fromEntries(sources.map(({ family, instance, integrity }) => [`${family} ${instance}`, integrity])),
+  inputs: FAMILIES,
+  proves:
+    'That the sources which number or pace what they send have left nothing out, as far as it was received by as-of.',
+  doesNotProve:
+    'Anything of sources without numbers, chain, digest or pace: for those only a second pull of their API would tell.',
+  mappings: [
+    ...mapTo('soc2', { 'CC7.2': 'P', 'CC2.1': 's' }),
+    ...mapTo('iso27001', { 'A.8.15': 'P', 'A.5.28': 'P', 'A.5.33': 's' }),
+  ],
+};
+
+function selectStreamDays({ sources, policy, from, to }: ControlContext): readonly Candidate<StreamOnDay>[] {
+  return sources
+    .filter(({ registered }) => registered)
+    .flatMap((source) => {
+      const integrity = registeredSource(policy, source)?.integrity ?? source.integrity;
+      return daysBetween(from, to).map(({ day, from: begun }) => ({
+        canonical: streamKey(source, day),
+        item: streamKey(source, day),
+        aliases: [],
+        at: begun,
+        evidence: [],
+        subject: { source, integrity, gaps: source.gaps.filter((gap) => isOfDay(gap, begun, from)) },
+      }));
+    });
+}
+
+/** A silence is of each day that it touches. Of missing numbers nobody knows when they were: they are of the day on which the stream broke. */
+function isOfDay(gap: Gap, begun: Micros, periodBegins: Micros): boolean {
+  const [from, to] = [parseStamp(gap.from)?.at ?? 0, parseStamp(gap.to)?.at ?? 0];
+  if (gap.kind === 'silence') return from < endOfDay(begun) && to >= begun;
+  const broke = from < periodBegins && to >= periodBegins ? periodBegins : from;
+  return begun <= broke && broke < endOfDay(begun);
+}
+
+function holdsFor(kind: 'sequence' | 'log', code: string): (candidate: Candidate<StreamOnDay>) => Answer {
+  return ({ subject: { gaps } }) => {
+    const found = gaps.filter((gap) => gap.kind === kind || (kind === 'log' && gap.kind === undefined));
+    return found.length === 0 ? HOLDS : fails(code, tell(found));
+  };
+}
+
+function wasNotSilent({ subject: { source, gaps } }: Candidate<StreamOnDay>, { policy }: ControlContext): Answer {
+  const interval = registeredSource(policy, source)?.expected_interval_s ?? 0;
+  const found = gaps.filter((gap) => gap.kind === 'silence' && lengthOf(gap) > 2_000_000 * interval);
+  return found.length === 0 ? HOLDS : fails('silence', tell(found));
+}
+
+function lengthOf(gap: Gap): Micros {
+  return (parseStamp(gap.to)?.at ?? 0) - (parseStamp(gap.from)?.at ?? 0);
+}
+
+function isVerified({ subject: { integrity } }: Candidate<StreamOnDay>): Answer {
+  return integrity === 'hash_chain' || integrity === 'signed_digest'
+    ? undecided(
+        'not_verified',
+        `Its ${integrity === 'hash_chain' ? 'chain of hashes' : 'signed digests'} were not verified`,
+      )
+    : HOLDS;
+}
+
+function tell(gaps: readonly Gap[]): string {
+  const [first] = gaps;
+  const more = gaps.length > 1 ? `, and ${gaps.length - 1} more` : '';
+  return `From ${first?.from} to ${first?.to}: ${first?.reason}${more}`;
+}

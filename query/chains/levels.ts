@@ -25,9 +25,13 @@ const LEVELS: Partial<Record<KeyType, number>> = {
   'k8s:credential-id': 4,
   'k8s:pod': 4,
   'hoop:session': 4,
+  'teleport:session': 4,
+  'teleport:cert': 4,
+  'teleport:botinstance': 4,
   'gitlab:job': 3,
   'gitlab:deployment': 2,
   'gitlab:pipeline': 1,
+  'github:run': 1,
   'gitlab:mr': 1,
 };
 
@@ -45,6 +49,7 @@ const CREDENTIALS: ReadonlySet<string> = new Set<KeyType>([
   'vault:wrap',
   'k8s:credential-id',
   'hoop:session',
+  'teleport:cert',
 ]);
 
 const FLOW_ROLES: ReadonlySet<KeyRole> = new Set(['subject', 'decides', 'uses', 'creates', 'ends']);

@@ -13,6 +13,7 @@ import {
 } from './policy-registers.ts';
 import { Problem } from './problem.ts';
 import { FAMILIES, SOURCES } from './source.ts';
+import { lineOfPath } from './yaml-line.ts';
 
 /**
  * The policy file `custody.yaml`: what is connected, what is production, who is who, which rules hold. It is kept in

@@ -9,7 +9,7 @@ import { CORPUS_FILES, hostOf } from '../../support/corpus-files.ts';
 
 describe('corpus', () => {
   test.skipIf(!existsSync(join(SHARED, 'corpus'))).each(CORPUS_FILES)(
-    '$file (skipped: no ../shared/corpus)',
+    '$file (needs ../shared/corpus)',
     ({ source, file, instance, refused = [] }) => {
       const lines = readLines(join(SHARED, 'corpus', file)) ?? [];
       expect(lines.length).toBeGreaterThan(0);

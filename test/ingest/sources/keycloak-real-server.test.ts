@@ -71,7 +71,7 @@ const key = (token: Token): string => `token:jti:${token.claims.iss}/${token.cla
 const creates = (event: AuditEvent): readonly string[] =>
   event.keys.filter((one) => one.role === 'creates' && one.type === 'token:jti').map((one) => one.key);
 
-describe.skipIf(!existsSync(FOLDER))('a real Keycloak (skipped: no ../shared/corpus)', () => {
+describe.skipIf(!existsSync(FOLDER))('a real Keycloak (needs ../shared/corpus)', () => {
   const log = read(file('events-json-log.ndjson.gz'));
   const text = read(textLines());
   const rest = read([...file('rest-events.ndjson.gz'), ...file('rest-admin-events.ndjson.gz')]);

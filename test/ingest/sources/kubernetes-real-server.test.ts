@@ -47,7 +47,7 @@ function parseAll(items: readonly unknown[]): readonly AuditEvent[] {
   });
 }
 
-describe.skipIf(!existsSync(FOLDER))('a real API server (skipped: no ../shared/corpus)', () => {
+describe.skipIf(!existsSync(FOLDER))('a real API server (needs ../shared/corpus)', () => {
   const log = existsSync(FOLDER) ? parseAll(readLines(join(FOLDER, 'audit.ndjson.gz')) ?? []) : [];
   const bodies = existsSync(FOLDER)
     ? ((readLines(join(FOLDER, 'webhook-eventlists.ndjson.gz')) ?? []) as readonly { items: readonly unknown[] }[])

@@ -75,7 +75,7 @@ describe('redaction rules of identity providers', () => {
 
   const folder = join(SHARED, 'corpus/keycloak/keycloak-26.7.3');
   test.skipIf(!existsSync(folder))(
-    'of a real Keycloak no attribute and no code stays (skipped: no ../shared/corpus)',
+    'of a real Keycloak no attribute and no code stays (needs ../shared/corpus)',
     () => {
       const values = ['events-json-log', 'rest-events', 'rest-admin-events'].flatMap(
         (name) => readLines(join(folder, `${name}.ndjson.gz`)) ?? [],

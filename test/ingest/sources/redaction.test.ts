@@ -95,7 +95,7 @@ describe('redaction rules of the adapters', () => {
 
   const folder = join(SHARED, 'corpus/kubernetes/apiserver-0.37.2');
   test.skipIf(!existsSync(folder)).each(['audit.ndjson.gz', 'webhook-eventlists.ndjson.gz'])(
-    'no secret that was planted at a real API server stays: %s (skipped: no ../shared/corpus)',
+    'no secret that was planted at a real API server stays: %s (needs ../shared/corpus)',
     (file) => {
       const lines = gunzipSync(readFileSync(join(folder, file)))
         .toString('utf8')

@@ -41,7 +41,7 @@ describe.each(SCENARIOS)('scenario %s', (name) => {
   const isThere = existsSync(join(folder, 'truth.json'));
 
   test.skipIf(!isThere)(
-    'counts, conflicts and reasons are those of the truth (skipped: no ../shared/scenarios)',
+    'counts, conflicts and reasons are those of the truth (needs ../shared/scenarios)',
     () => {
       const truth = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8')) as Truth;
       const scopes = scopesOf(join(folder, 'facts.json'));

@@ -40,7 +40,7 @@ function expectedPath(file: string): string {
 
 describe('second opinion', () => {
   test.skipIf(OF_FILES.length === 0)(
-    'every disagreement with a publisher is explained (skipped: no ../shared/corpus)',
+    'every disagreement with a publisher is explained (needs ../shared/corpus)',
     () => {
       const found = new Map<string, number[]>();
       const told = new Map<Field, { same: number; all: number }>(FIELDS.map((field) => [field, { same: 0, all: 0 }]));

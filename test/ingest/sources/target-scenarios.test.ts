@@ -55,7 +55,7 @@ describe.each(SCENARIOS)('scenario %s', (name) => {
   const isThere = existsSync(join(folder, 'truth.json'));
 
   test.skipIf(!isThere)(
-    'counts, conflicts and reasons are those of the truth (skipped: no ../shared/scenarios)',
+    'counts, conflicts and reasons are those of the truth (needs ../shared/scenarios)',
     () => {
       const truth = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8')) as Truth;
       const policy = policyOf(JSON.parse(readFileSync(join(folder, 'facts.json'), 'utf8')) as ScenarioFacts);
@@ -112,7 +112,7 @@ describe.each(SCENARIOS)('scenario %s', (name) => {
   );
 
   test.skipIf(!isThere)(
-    'what an issuer sends keeps the contract and is read without rest (skipped: no ../shared/scenarios)',
+    'what an issuer sends keeps the contract and is read without rest (needs ../shared/scenarios)',
     () => {
       const file = ['issuer.ndjson', 'issuer.ndjson.gz'].map((one) => join(folder, 'by-source', one)).find(existsSync);
       const lines = file === undefined ? [] : (readLines(file) ?? []);

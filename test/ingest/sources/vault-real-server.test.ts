@@ -70,7 +70,7 @@ function nameOf(token: Token): string | undefined {
   return token.accessor_hmac === undefined ? undefined : `vault:accessor-hmac:${CLUSTER}/file/${token.accessor_hmac}`;
 }
 
-describe.skipIf(!existsSync(FOLDER))('a real Vault-format log (skipped: no ../shared/corpus)', () => {
+describe.skipIf(!existsSync(FOLDER))('a real Vault-format log (needs ../shared/corpus)', () => {
   const events = existsSync(FOLDER) ? readEvents() : [];
   const acts = existsSync(FOLDER) ? ((readLines(join(FOLDER, 'truth.ndjson.gz')) ?? []) as readonly Act[]) : [];
   const edges = events.flatMap((event) => event.edges.map((edge) => ({ ...edge, event })));

@@ -25,6 +25,11 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
+interface Queue {
+  readonly jobs: Job[];
+  isRunning: boolean;
+}
+
 // One send is one batch, and a batch above the topic's bound fails whole and is not tried again (reliability.md 4).
 const SEND_BYTES = 900_000;
 const RECORD_OVERHEAD = 64;
@@ -38,41 +43,53 @@ const COMPRESSED_BYTES = 4 * 1_024 * 1_024;
  * several sends may be stored in part when it fails. Who repeats it then makes duplicates, which are counted once.
  */
 export function createKafkaWriter(options: KafkaWriterOptions): KafkaWriter {
-  const queues = new Map<string, { readonly jobs: Job[]; running?: Promise<void> | undefined }>();
+  const queues = new Map<string, Queue>();
   const producers = createProducers(options.kafka);
+  const appending = new Set<Promise<AppendedRange>>();
   let isClosed = false;
 
-  async function drain(place: TopicPartition, jobs: Job[]): Promise<void> {
+  async function drain(place: TopicPartition, queue: Queue): Promise<void> {
     // A turn later, so that all that is asked in this turn shares the first send.
     await Promise.resolve();
-    while (jobs.length > 0) await sendJobs(producers, options.nameOf(place.topic), place.partition, takeJobs(jobs));
+    const topic = options.nameOf(place.topic);
+    while (queue.jobs.length > 0) await sendJobs(producers, topic, place.partition, takeJobs(queue.jobs));
+    // In the same turn as the look at the queue: what is asked a turn later must begin anew, or nobody would send it.
+    queue.isRunning = false;
   }
 
-  function send(place: TopicPartition, messages: readonly Message[], bytes: number): Promise<number> {
+  function send(place: TopicPartition, { messages, bytes }: Chunk): Promise<number> {
     const name = `${place.topic}/${place.partition}`;
-    const queue = queues.get(name) ?? { jobs: [], running: undefined };
+    const queue = queues.get(name) ?? { jobs: [], isRunning: false };
     queues.set(name, queue);
     return new Promise((resolve, reject) => {
       queue.jobs.push({ messages, bytes, resolve, reject });
-      queue.running ??= drain(place, queue.jobs).finally(() => (queue.running = undefined));
+      if (queue.isRunning) return;
+      queue.isRunning = true;
+      void drain(place, queue);
     });
+  }
+
+  async function append(place: TopicPartition, records: readonly LogRecord[]): Promise<AppendedRange> {
+    let first: number | undefined;
+    let last = -1;
+    for (const chunk of cutRecords(records, options.maxBatchBytes(place.topic))) {
+      const at = await send(place, chunk);
+      first ??= at;
+      last = at + chunk.messages.length - 1;
+    }
+    return { topic: place.topic, partition: place.partition, firstOffset: first ?? 0, lastOffset: last };
   }
 
   return {
     async append(place, records) {
       if (isClosed) throw new Problem('unavailable', 'the log is closed');
-      let first: number | undefined;
-      let last = -1;
-      for (const chunk of cutRecords(records, options.maxBatchBytes(place.topic))) {
-        const at = await send(place, chunk.messages, chunk.bytes);
-        first ??= at;
-        last = at + chunk.messages.length - 1;
-      }
-      return { topic: place.topic, partition: place.partition, firstOffset: first ?? 0, lastOffset: last };
+      const work = append(place, records);
+      appending.add(work);
+      return work.finally(() => appending.delete(work));
     },
     async close() {
       isClosed = true;
-      await Promise.allSettled([...queues.values()].map((queue) => Promise.resolve(queue.running)));
+      await Promise.allSettled(appending);
       await producers.close();
     },
   };

@@ -14,6 +14,8 @@ export interface WaitsDeps {
   readonly signal: AbortSignal;
   /** Whether what a crash left half done in this partition is complete. */
   readonly isComplete: (name: string) => boolean;
+  /** Somebody waits for the partition; gives how to say that it is over. */
+  readonly hurry: (place: TopicPartition) => Promise<() => void>;
   /** Everything below this offset of the partition is stored. */
   readonly storedTo: (name: string) => number;
 }
@@ -30,11 +32,18 @@ export function createWaits(deps: WaitsDeps): Pick<IngestWorker, 'drained' | 'id
 
   async function drained({ topic, partition, lastOffset }: TopicPartition & { lastOffset: number }): Promise<void> {
     const name = nameOf({ topic, partition });
-    await deps.progress.until(() => {
+    const isDrained = (): boolean => {
       deps.faults.refuse(name);
       refuseAfterStop();
       return deps.storedTo(name) > lastOffset;
-    });
+    };
+    if (isDrained()) return;
+    const relax = await deps.hurry({ topic, partition });
+    try {
+      await deps.progress.until(isDrained);
+    } finally {
+      relax();
+    }
   }
 
   async function idle(): Promise<void> {

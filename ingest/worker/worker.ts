@@ -9,6 +9,8 @@ import { createFaults, nameOf } from './faults.ts';
 import type { FaultListener, Faults } from './faults.ts';
 import { createPartition } from './partition.ts';
 import type { Partition, PartitionDeps } from './partition.ts';
+import { createPace } from './pace.ts';
+import type { Pace } from './pace.ts';
 import { createProgress } from './progress.ts';
 import type { Progress, ProgressCounter } from './progress.ts';
 import { createSlots } from './slots.ts';
@@ -29,6 +31,8 @@ export interface WorkerDeps extends OpenTransformOptions {
   readonly maxBatchBytes?: number;
   /** First wait after a failure of the store, milliseconds; doubles up to thirty times of it. */
   readonly backoffMs?: number;
+  /** How long a partition rests after a small batch, milliseconds, so that what comes meanwhile goes together; 500 when left out. */
+  readonly restMs?: number;
   /** How long a stop waits for what is in flight, milliseconds; 10,000 when left out. */
   readonly stopMs?: number;
   /** Called once for each failure that is waited out, and for the fault that stops a partition. */
@@ -59,6 +63,7 @@ const STOP_MS = 10_000;
 const BACKOFF_MS = 1_000;
 /** The history of the log that is read. An operator raises it when a log was replaced, so that two are never mixed. */
 export const SOURCE_EPOCH = 1;
+const REST_MS = 500;
 // A batch is a part in the engine; larger ones cost less a row and stop nothing, for the thread does the work.
 const BATCH = { records: 20_000, bytes: 24 * 2 ** 20 } as const;
 
@@ -77,6 +82,9 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
     },
   });
   const topics = deps.topics ?? FAMILIES;
+  let announce: (consumer: Consumer) => void = () => undefined;
+  const announced = new Promise<Consumer>((resolve) => (announce = resolve));
+  const pace = createPace(() => announced, deps.restMs ?? REST_MS);
   const { drained, idle, whole } = createWaits({
     log: deps.log,
     topics,
@@ -84,15 +92,13 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
     faults,
     signal: stopping.signal,
     isComplete: (name) => complete.has(name),
+    hurry: (place) => pace.hurry(place),
     storedTo: (name) => partitions.get(name)?.storedTo() ?? 0,
   });
   let consumer: Consumer | undefined;
   let opened: OpenTransform | undefined;
-
   async function start(): Promise<void> {
     opened = await openTransform(deps);
-    let announce: (consumer: Consumer) => void = () => undefined;
-    const announced = new Promise<Consumer>((resolve) => (announce = resolve));
     const shared = partitionDeps(deps, opened, {
       progress,
       faults,
@@ -111,7 +117,7 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
       progress.changed();
       return position;
     };
-    const handler = handlerOf(assigned, partitionOf, faults);
+    const handler = handlerOf(assigned, partitionOf, faults, pace);
     consumer = await deps.log.consume({ group: GROUP, topics, ...limitsOf(deps) }, handler);
     announce(consumer);
   }
@@ -140,10 +146,14 @@ function handlerOf(
   assigned: BatchHandler['assigned'],
   partitionOf: (place: TopicPartition) => Partition,
   faults: Faults,
+  pace: Pace,
 ): BatchHandler {
   return {
     assigned,
-    batch: (batch) => partitionOf(batch).batch(batch),
+    batch: async (batch) => {
+      await partitionOf(batch).batch(batch);
+      await pace.took(batch, batch.records.length);
+    },
     // What is in flight is finished first: the next owner's position must not be asked before.
     revoked: (place) => partitionOf(place).settled(),
     // The log gave up on a partition (it was replaced, or cut off): it has stopped, and must be seen to have.

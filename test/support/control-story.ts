@@ -16,6 +16,10 @@ export interface RunSpec {
   readonly reliedOn?: Facts['relied_on'];
   readonly sequence?: string;
   readonly agent?: ActorRef;
+  /** Claims of the run that the issuer kept. */
+  readonly ci?: Facts['ci'];
+  /** What GitLab says of the job beside its status. */
+  readonly jobFacts?: Facts['job'];
 }
 
 export const tokenOf = (job: number): string => `token:jti:${ISSUER}/jti-${job}`;
@@ -33,7 +37,7 @@ export function addRun(fixture: Fixture, spec: RunSpec): StoredEvent {
   }); // prettier-ignore
   const started = fixture.add({
     name: `job-${job}`, family: 'gitlab.hook', action: 'job.start', at: issuedAt, actor: runner,
-    facts: { job: { status: 'running', environment: role === PRODUCTION_ROLE ? 'production' : 'staging' } },
+    facts: { job: { status: 'running', ...spec.jobFacts, environment: role === PRODUCTION_ROLE ? 'production' : 'staging' } },
     keys: [['subject', jobOf(job)], ['subject', pipelineOf(job)]],
   }); // prettier-ignore
   fixture.link(pipelineOf(job), 'contains', jobOf(job), started);
@@ -46,6 +50,7 @@ export function addRun(fixture: Fixture, spec: RunSpec): StoredEvent {
     facts: {
       credential: { key: tokenOf(job), issued_at: at(issuedAt), target: role, ...(lifeS === undefined ? {} : { expires_at: at(issuedAt) + lifeS * 1_000_000 }) },
       ...(spec.reliedOn === undefined ? {} : { relied_on: spec.reliedOn }),
+      ...(spec.ci === undefined ? {} : { ci: spec.ci }),
     },
     keys: [['creates', tokenOf(job)], ['uses', jobOf(job)]],
     credential: tokenOf(job),

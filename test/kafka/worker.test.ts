@@ -113,8 +113,16 @@ describeOnKafka('the worker on Kafka', { brokers: 1, own: true }, (kafka) => {
     await producer.disconnect();
     const bomber = rawKafka(kafka.addresses()).producer();
     await bomber.connect();
-    await bomber.send({ topic, compression: kafkajs.CompressionTypes.GZIP, messages: [{ value: Buffer.alloc(30 * 1_024 * 1_024) }] });
+    await bomber.send({
+      topic,
+      compression: kafkajs.CompressionTypes.GZIP,
+      messages: [{ value: Buffer.alloc(30 * 1_024 * 1_024) }],
+    });
     await bomber.disconnect();
+    // The brokers write the marker of the transaction after they have answered.
+    for (let tries = 0; tries < 200 && (await log.endOffset({ topic: TOPIC, partition: 0 })) < 103; tries += 1) {
+      await sleep(50);
+    }
     const worker = await start(log, all);
     await worker.idle();
     const gaps = await scalar(

@@ -9,10 +9,11 @@ const CE = { family: 'ce', instance: 'issuer', max_skew_ms: 2_000, resolution_ms
 const OKTA = { family: 'okta.log', instance: 'idp.example' };
 
 describe('T-31 source streams complete', () => {
-  const run = (source: Record<string, unknown>, gaps: readonly Gap[]): string[] => {
+  const run = (source: { integrity: string; expected_interval_s?: number }, gaps: readonly Gap[]): string[] => {
     const fixture = createFixture({ sources: [{ ...CE, ...source }] });
-    const integrity = String(source['integrity'] ?? 'none');
-    const result = fixture.run('T-31', { sources: [{ family: 'ce', instance: 'issuer', integrity, gaps }] });
+    const result = fixture.run('T-31', {
+      sources: [{ family: 'ce', instance: 'issuer', integrity: source.integrity, gaps }],
+    });
     expect(result.population.count).toBe(31);
     return result.items
       .filter(({ verdict }) => verdict !== 'excluded')

@@ -100,8 +100,8 @@ describe('the main job on the demo organisation', () => {
       entry.test,
       entry.items
         .filter((item) => item.verdict === 'exception')
-        .map((item) => item.attribute)
-        .toSorted()
+        .map((item) => item.attribute ?? '')
+        .toSorted((a, b) => a.localeCompare(b))
         .join(' '),
       entry.undetermined,
     ]);

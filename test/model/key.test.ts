@@ -45,7 +45,7 @@ describe('keys', () => {
       true,
       'x'.repeat(2_000),
     ]) {
-      expect(identifier(nothing), String(nothing)).toBeUndefined();
+      expect(identifier(nothing), JSON.stringify(nothing)).toBeUndefined();
       expect(tokenKey('https://idp.example', nothing)).toBeUndefined();
       expect(gitlabKey('gitlab:job', 'gitlab.example', nothing)).toBeUndefined();
     }

@@ -64,7 +64,7 @@ describe('files of text lines', () => {
   });
 
   const log = join(SHARED, 'corpus/keycloak/keycloak-26.7.3/events-text.log.gz');
-  test.skipIf(!existsSync(log))('the text log of a real Keycloak (skipped: no ../shared/corpus)', async () => {
+  test.skipIf(!existsSync(log))('the text log of a real Keycloak (needs ../shared/corpus)', async () => {
     const found = types(await read('keycloak.event', gunzipSync(readFileSync(log))));
     expect(found.length).toBe(338);
     expect(found.filter((type) => type === type.toLowerCase())).toEqual(['ambiguous', 'ambiguous']);

@@ -40,63 +40,60 @@ describe.each(SCENARIOS)('scenario %s', (name) => {
   const folder = join(SHARED, 'scenarios', name);
   const isThere = existsSync(join(folder, 'truth.json'));
 
-  test.skipIf(!isThere)(
-    'counts, conflicts and reasons are those of the truth (needs ../shared/scenarios)',
-    () => {
-      const truth = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8')) as Truth;
-      const scopes = scopesOf(join(folder, 'facts.json'));
-      const malformed = new Map(truth.malformed.map((one) => [one.delivery_id, one]));
-      const seen = new Map<string, Map<string, string>>(FAMILIES.map((family) => [family, new Map()]));
-      const counts = new Map<string, number>(FAMILIES.map((family) => [family, 0]));
-      const conflicts: string[] = [];
-      const unread: string[] = [];
-      const wrongReasons: string[] = [];
-      for (const delivery of (readLines(join(folder, 'deliveries.ndjson.gz')) ?? []) as readonly Delivery[]) {
-        const source = sourceOf(delivery);
-        const fault = malformed.get(delivery.delivery_id);
-        if (!source || fault?.expected === 'rejected') continue;
-        for (const json of cut(delivery)) {
-          const parsed = parse(source, json, delivery, scopes);
-          if (!parsed.ok) {
-            if (fault?.reason !== parsed.reason)
-              wrongReasons.push(`${delivery.delivery_id} ${parsed.reason} ${parsed.detail}`);
+  test.skipIf(!isThere)('counts, conflicts and reasons are those of the truth (needs ../shared/scenarios)', () => {
+    const truth = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8')) as Truth;
+    const scopes = scopesOf(join(folder, 'facts.json'));
+    const malformed = new Map(truth.malformed.map((one) => [one.delivery_id, one]));
+    const seen = new Map<string, Map<string, string>>(FAMILIES.map((family) => [family, new Map()]));
+    const counts = new Map<string, number>(FAMILIES.map((family) => [family, 0]));
+    const conflicts: string[] = [];
+    const unread: string[] = [];
+    const wrongReasons: string[] = [];
+    for (const delivery of (readLines(join(folder, 'deliveries.ndjson.gz')) ?? []) as readonly Delivery[]) {
+      const source = sourceOf(delivery);
+      const fault = malformed.get(delivery.delivery_id);
+      if (!source || fault?.expected === 'rejected') continue;
+      for (const json of cut(delivery)) {
+        const parsed = parse(source, json, delivery, scopes);
+        if (!parsed.ok) {
+          if (fault?.reason !== parsed.reason)
+            wrongReasons.push(`${delivery.delivery_id} ${parsed.reason} ${parsed.detail}`);
+          continue;
+        }
+        for (const event of parsed.events) {
+          if (fault?.reason === 'future_timestamp') {
+            expect(event.occurred.at).toBeGreaterThan(timeOf(delivery) + 600_000_000);
             continue;
           }
-          for (const event of parsed.events) {
-            if (fault?.reason === 'future_timestamp') {
-              expect(event.occurred.at).toBeGreaterThan(timeOf(delivery) + 600_000_000);
-              continue;
-            }
-            unread.push(...event.unread);
-            const family = seen.get(event.family);
-            const held = family?.get(event.dedupeKey);
-            const hash = contentHashOf(event);
-            if (held !== undefined && held !== hash) {
-              conflicts.push(`event:${event.family}/${event.nativeId}`);
-              continue;
-            }
-            family?.set(event.dedupeKey, hash);
-            counts.set(event.family, (counts.get(event.family) ?? 0) + 1);
+          unread.push(...event.unread);
+          const family = seen.get(event.family);
+          const held = family?.get(event.dedupeKey);
+          const hash = contentHashOf(event);
+          if (held !== undefined && held !== hash) {
+            conflicts.push(`event:${event.family}/${event.nativeId}`);
+            continue;
           }
+          family?.set(event.dedupeKey, hash);
+          counts.set(event.family, (counts.get(event.family) ?? 0) + 1);
         }
       }
-      expect(wrongReasons).toEqual([]);
-      expect(unread).toEqual([]);
-      const named = truth.malformed.filter(
-        (one) =>
-          one.kind === 'duplicate_id_other_content' &&
-          FAMILIES.some((family) => one.native_id?.startsWith(`event:${family}/`)),
-      );
-      expect(conflicts.toSorted()).toEqual(named.map((one) => one.native_id ?? '').toSorted());
-      expect(Object.fromEntries(counts)).toEqual(
-        Object.fromEntries(FAMILIES.map((family) => [family, truth.event_counts[family]])),
-      );
-      const distinct = [...seen].map(([family, keys]) => [family, keys.size]);
-      expect(Object.fromEntries(distinct)).toEqual(
-        Object.fromEntries(FAMILIES.map((family) => [family, truth.distinct_event_counts[family]])),
-      );
-    },
-  );
+    }
+    expect(wrongReasons).toEqual([]);
+    expect(unread).toEqual([]);
+    const named = truth.malformed.filter(
+      (one) =>
+        one.kind === 'duplicate_id_other_content' &&
+        FAMILIES.some((family) => one.native_id?.startsWith(`event:${family}/`)),
+    );
+    expect(conflicts.toSorted()).toEqual(named.map((one) => one.native_id ?? '').toSorted());
+    expect(Object.fromEntries(counts)).toEqual(
+      Object.fromEntries(FAMILIES.map((family) => [family, truth.event_counts[family]])),
+    );
+    const distinct = [...seen].map(([family, keys]) => [family, keys.size]);
+    expect(Object.fromEntries(distinct)).toEqual(
+      Object.fromEntries(FAMILIES.map((family) => [family, truth.distinct_event_counts[family]])),
+    );
+  });
 });
 
 function sourceOf(delivery: Delivery): Source | undefined {

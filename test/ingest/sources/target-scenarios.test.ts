@@ -54,62 +54,59 @@ describe.each(SCENARIOS)('scenario %s', (name) => {
   const folder = join(SHARED, 'scenarios', name);
   const isThere = existsSync(join(folder, 'truth.json'));
 
-  test.skipIf(!isThere)(
-    'counts, conflicts and reasons are those of the truth (needs ../shared/scenarios)',
-    () => {
-      const truth = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8')) as Truth;
-      const policy = policyOf(JSON.parse(readFileSync(join(folder, 'facts.json'), 'utf8')) as ScenarioFacts);
-      const malformed = new Map(truth.malformed.map((one) => [one.delivery_id, one]));
-      const seen = new Map<string, Map<string, string>>(FAMILIES.map((family) => [family, new Map()]));
-      const counts = new Map<string, number>(FAMILIES.map((family) => [family, 0]));
-      const conflicts: string[] = [];
-      const wrong: string[] = [];
-      for (const delivery of (readLines(join(folder, 'deliveries.ndjson.gz')) ?? []) as readonly Delivery[]) {
-        const source = SOURCES[delivery.source];
-        const fault = malformed.get(delivery.delivery_id);
-        if (!source || fault?.expected === 'rejected') continue;
-        for (const json of cut(delivery)) {
-          const adapter = adapterFor(source);
-          const instance = /^(?:kubernetes|vault)\/(.+)$/.exec(delivery.path_hint)?.[1] ?? '';
-          const settings = adapter && sourceOf(policy, adapter.family, instance);
-          const parsed = adapter?.parse(inputOf(json, { instance, ...(settings && { settings }) }));
-          if (!parsed?.ok) {
-            if (fault?.reason !== parsed?.reason)
-              wrong.push(`${delivery.delivery_id} ${parsed?.reason} ${parsed?.detail}`);
+  test.skipIf(!isThere)('counts, conflicts and reasons are those of the truth (needs ../shared/scenarios)', () => {
+    const truth = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8')) as Truth;
+    const policy = policyOf(JSON.parse(readFileSync(join(folder, 'facts.json'), 'utf8')) as ScenarioFacts);
+    const malformed = new Map(truth.malformed.map((one) => [one.delivery_id, one]));
+    const seen = new Map<string, Map<string, string>>(FAMILIES.map((family) => [family, new Map()]));
+    const counts = new Map<string, number>(FAMILIES.map((family) => [family, 0]));
+    const conflicts: string[] = [];
+    const wrong: string[] = [];
+    for (const delivery of (readLines(join(folder, 'deliveries.ndjson.gz')) ?? []) as readonly Delivery[]) {
+      const source = SOURCES[delivery.source];
+      const fault = malformed.get(delivery.delivery_id);
+      if (!source || fault?.expected === 'rejected') continue;
+      for (const json of cut(delivery)) {
+        const adapter = adapterFor(source);
+        const instance = /^(?:kubernetes|vault)\/(.+)$/.exec(delivery.path_hint)?.[1] ?? '';
+        const settings = adapter && sourceOf(policy, adapter.family, instance);
+        const parsed = adapter?.parse(inputOf(json, { instance, ...(settings && { settings }) }));
+        if (!parsed?.ok) {
+          if (fault?.reason !== parsed?.reason)
+            wrong.push(`${delivery.delivery_id} ${parsed?.reason} ${parsed?.detail}`);
+          continue;
+        }
+        // A clock that is ahead is judged by the worker, which knows when the record came.
+        if (fault?.reason === 'future_timestamp') continue;
+        for (const event of parsed.events) {
+          if (event.unread.length > 0) wrong.push(`${event.nativeId} ${event.unread.join(' ')}`);
+          const family = seen.get(event.family);
+          const held = family?.get(`${event.instance} ${event.dedupeKey}`);
+          const hash = contentHashOf(event);
+          if (held !== undefined && held !== hash) {
+            conflicts.push(`event:${event.family}/${event.nativeId}`);
             continue;
           }
-          // A clock that is ahead is judged by the worker, which knows when the record came.
-          if (fault?.reason === 'future_timestamp') continue;
-          for (const event of parsed.events) {
-            if (event.unread.length > 0) wrong.push(`${event.nativeId} ${event.unread.join(' ')}`);
-            const family = seen.get(event.family);
-            const held = family?.get(`${event.instance} ${event.dedupeKey}`);
-            const hash = contentHashOf(event);
-            if (held !== undefined && held !== hash) {
-              conflicts.push(`event:${event.family}/${event.nativeId}`);
-              continue;
-            }
-            family?.set(`${event.instance} ${event.dedupeKey}`, hash);
-            counts.set(event.family, (counts.get(event.family) ?? 0) + 1);
-          }
+          family?.set(`${event.instance} ${event.dedupeKey}`, hash);
+          counts.set(event.family, (counts.get(event.family) ?? 0) + 1);
         }
       }
-      expect(wrong).toEqual([]);
-      const named = truth.malformed.filter(
-        (one) =>
-          one.kind === 'duplicate_id_other_content' &&
-          FAMILIES.some((family) => one.native_id?.startsWith(`event:${family}/`)),
-      );
-      expect(conflicts.toSorted()).toEqual(named.map((one) => one.native_id ?? '').toSorted());
-      expect(Object.fromEntries(counts)).toEqual(
-        Object.fromEntries(FAMILIES.map((family) => [family, truth.event_counts[family]])),
-      );
-      const distinct = [...seen].map(([family, keys]) => [family, keys.size]);
-      expect(Object.fromEntries(distinct)).toEqual(
-        Object.fromEntries(FAMILIES.map((family) => [family, truth.distinct_event_counts[family]])),
-      );
-    },
-  );
+    }
+    expect(wrong).toEqual([]);
+    const named = truth.malformed.filter(
+      (one) =>
+        one.kind === 'duplicate_id_other_content' &&
+        FAMILIES.some((family) => one.native_id?.startsWith(`event:${family}/`)),
+    );
+    expect(conflicts.toSorted()).toEqual(named.map((one) => one.native_id ?? '').toSorted());
+    expect(Object.fromEntries(counts)).toEqual(
+      Object.fromEntries(FAMILIES.map((family) => [family, truth.event_counts[family]])),
+    );
+    const distinct = [...seen].map(([family, keys]) => [family, keys.size]);
+    expect(Object.fromEntries(distinct)).toEqual(
+      Object.fromEntries(FAMILIES.map((family) => [family, truth.distinct_event_counts[family]])),
+    );
+  });
 
   test.skipIf(!isThere)(
     'what an issuer sends keeps the contract and is read without rest (needs ../shared/scenarios)',

@@ -1,4 +1,4 @@
-import { ACCOUNTS, CLUSTERS, HOSTS, roleArn } from './organisation.ts';
+import { ACCOUNTS, CLUSTERS, HOSTS, roleArn, targetName } from './organisation.ts';
 import type { Organisation, Person, Project } from './organisation.ts';
 import { assumeRole, callWithSession } from './aws.ts';
 import type { AwsSession } from './aws.ts';
@@ -105,7 +105,7 @@ function tellApproval(teller: Teller, options: FlowOptions, run: Run, at: number
   const asker = requester.sponsor ?? requester;
   const session = login(emit, random, asker, options.at - 3 * MINUTE);
   if (options.approval === 'okta') {
-    const role = roleArn(project, 'production');
+    const role = targetName(project, 'production');
     const id = requestAccess(emit, random, { requester: asker, session, project, role, at: options.at });
     resolveAccess(emit, random, { id, approver, requester: asker, project, role, at });
     return { requestId, oktaRequest: { id, approver, at } };

@@ -1,6 +1,6 @@
 import type { Run } from './run.ts';
 import { iso } from './emit.ts';
-import { ACCOUNTS, CLUSTERS, HOSTS, VAULT, roleArn } from './organisation.ts';
+import { ACCOUNTS, CLUSTERS, HOSTS, VAULT, targetName } from './organisation.ts';
 import type { Person, Project } from './organisation.ts';
 
 /** The recurring parts of an issuer's event data (sources.md 3.4). */
@@ -39,7 +39,13 @@ export function actorsOf(run: Run): Record<string, unknown>[] {
     sub: `project_path:${run.project.path}:ref_type:branch:ref:${run.ref}`,
   };
   return run.player.kind === 'ai_agent'
-    ? [{ ...party(run.player), agent: { uid: run.player.oktaId, name: run.player.name } }, job]
+    ? [
+        {
+          ...party(run.player),
+          agent: { uid: run.player.oktaId, name: run.player.name, model: 'example-model', version: '3' },
+        },
+        job,
+      ]
     : [job];
 }
 
@@ -97,13 +103,12 @@ export function targetOf(
   environment: 'production' | 'staging',
   jti?: string,
 ): Record<string, unknown> {
-  if (project.target === 'kubernetes') return { type: 'k8s_cluster', name: CLUSTERS[environment] };
-  if (project.target === 'vault')
-    return { type: 'vault', name: `${VAULT}/role/${project.name}-${environment}`, vault: { cluster: VAULT } };
-  const role = roleArn(project, environment);
+  const name = targetName(project, environment);
+  if (project.target === 'kubernetes') return { type: 'k8s_cluster', name };
+  if (project.target === 'vault') return { type: 'vault', name, vault: { cluster: VAULT } };
   return {
     type: 'aws_role',
-    name: role,
-    aws: { account: ACCOUNTS[environment], role_arn: role, ...(jti === undefined ? {} : { source_identity: jti }) },
+    name,
+    aws: { account: ACCOUNTS[environment], role_arn: name, ...(jti === undefined ? {} : { source_identity: jti }) },
   };
 }

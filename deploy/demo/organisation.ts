@@ -117,6 +117,12 @@ function person(random: Random, name: string, index: number): Person {
   };
 }
 
+/** What a project's job asks for in an environment: a role at AWS, a cluster, a role of Vault. */
+export function targetName(project: Project, environment: 'production' | 'staging'): string {
+  if (project.target === 'kubernetes') return CLUSTERS[environment];
+  return project.target === 'vault' ? `${VAULT}/role/${project.name}-${environment}` : roleArn(project, environment);
+}
+
 /** The role that a project's production (or staging) job takes at AWS. */
 export function roleArn(project: Project, environment: 'production' | 'staging'): string {
   const suffix = environment === 'production' ? '' : '-stg';

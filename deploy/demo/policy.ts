@@ -62,6 +62,12 @@ export function createDemoPolicy(organisation: Organisation): Record<string, unk
         reason: 'the vendor cannot assume roles',
       },
     ],
+    runners: Object.values(organisation.runners).map((runner) => ({
+      id: runner.id,
+      description: runner.description,
+      network: runner.description,
+      egress_ips: [runner.ip],
+    })),
     identities: [...organisation.people.map(identity), identity(organisation.agent)],
     parameters: { ttl_max_s: { production: 3_600, default: 43_200 } },
     pipeline_variables: { request_system: 'okta', request_scope: HOSTS.okta },
@@ -92,6 +98,8 @@ function sources(): Record<string, unknown>[] {
     family,
     instance,
     max_skew_ms: 2_000,
+    // Weekends are quiet there.
+    daily_activity_expected: false,
     ...more,
   });
   return [

@@ -1,9 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import type { FastifyInstance } from 'fastify';
 import { PROBLEMS, Problem } from '../model/problem.ts';
 import type { ProblemCode } from '../model/problem.ts';
@@ -92,27 +90,52 @@ function refused(base: URL, token: string | undefined): Problem {
 
 /** The JSON of a good answer; a Problem with the server's code and words for any other. */
 export async function readJson<Value>(answer: ApiAnswer): Promise<Value> {
-  const body = await text(answer.body);
-  if (answer.status >= 400) throw problemOf(answer.status, body);
-  return JSON.parse(body) as Value;
+  return JSON.parse(await readText(answer)) as Value;
 }
 
 /** The text of a good answer. */
 export async function readText(answer: ApiAnswer): Promise<string> {
-  const body = await text(answer.body);
+  let body = '';
+  for await (const chunk of bytesOf(answer)) body += chunk;
   if (answer.status >= 400) throw problemOf(answer.status, body);
   return body;
 }
 
 /** The lines of an NDJSON answer, one by one as they come. A line `{"problem": ...}` is thrown as a Problem. */
 export async function* readLines<Value extends object>(answer: ApiAnswer): AsyncGenerator<Value, void, undefined> {
-  if (answer.status >= 400) throw problemOf(answer.status, await text(answer.body));
-  for await (const line of createInterface({ input: answer.body, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line === '') continue;
-    const value = JSON.parse(line) as Value;
-    if ('problem' in value) throw problemOf(500, JSON.stringify(value.problem));
-    yield value;
+  if (answer.status >= 400) throw problemOf(answer.status, await readText({ ...answer, status: 200 }));
+  let rest = '';
+  for await (const chunk of bytesOf(answer)) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      if (line === '') continue;
+      const value = JSON.parse(line) as Value;
+      if ('problem' in value) throw problemOf(500, JSON.stringify(value.problem));
+      yield value;
+    }
   }
+  if (rest !== '') throw cutOff();
+}
+
+/** The text of an answer as it comes; whole characters. A server that goes away in the middle is a Problem, not a fault. */
+export async function* bytesOf(answer: ApiAnswer): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of answer.body) yield decoder.decode(chunk as Buffer, { stream: true });
+  } catch (error) {
+    throw cutOff(error);
+  }
+  yield decoder.decode();
+}
+
+function cutOff(cause?: unknown): Problem {
+  return new Problem(
+    'unavailable',
+    'the server went away in the middle of its answer. Run the same command again: what was stored stays.',
+    {},
+    cause,
+  );
 }
 
 /** A path with its query; undefined values are left out. */

@@ -9,8 +9,6 @@ export default defineConfig({
     isolate: true,
     maxWorkers: 2,
     testTimeout: 60_000,
-    // On a busy machine of two cores a time limit may be missed once; what fails twice has failed. Retries are printed.
-    retry: process.env['CI'] === undefined ? 0 : 1,
     hookTimeout: 60_000,
   },
 });

@@ -9,8 +9,6 @@ export default defineConfig({
     maxWorkers: 1,
     fileParallelism: false,
     testTimeout: 120_000,
-    // As in vitest.config.ts.
-    retry: process.env['CI'] === undefined ? 0 : 1,
     hookTimeout: 180_000,
   },
 });

@@ -4,27 +4,10 @@ import type { Api, ApiRequest } from '../api.ts';
 import { formatOption } from '../command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { settledText } from '../settled.ts';
-import type { Settled } from '../settled.ts';
 import { openApi } from '../open-api.ts';
 import { createProgress, formatCount } from '../progress.ts';
+import type { DeliveryOutcome, DeliverySummary } from '../../ingest/intake/deliver.ts';
 import { Problem } from '../../model/problem.ts';
-
-/** One delivery of a replay, as the door answered it. */
-export interface DeliveryOutcome {
-  readonly line: number;
-  readonly delivery_id?: string;
-  readonly status: number;
-  readonly reason?: string;
-  readonly detail?: string;
-}
-
-export interface DeliverySummary {
-  readonly deliveries: number;
-  readonly records: number;
-  readonly by_status: Readonly<Record<string, number>>;
-  readonly by_reason: Readonly<Record<string, number>>;
-  readonly settled: Settled;
-}
 
 type DeliverLine = DeliveryOutcome | { readonly summary: DeliverySummary };
 

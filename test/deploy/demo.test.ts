@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { injectApi, pathWith, readJson } from '../../cli/api.ts';
 import type { CommandContext } from '../../cli/command.ts';
 import { replay } from '../../cli/commands/deliver.ts';
-import type { DeliverySummary } from '../../cli/commands/deliver.ts';
+import type { DeliverySummary } from '../../ingest/intake/deliver.ts';
 import { createDemo } from '../../deploy/demo/generate.ts';
 import { secretsFrom } from '../../ingest/intake/secrets.ts';
 import type { Chain } from '../../model/chain.ts';

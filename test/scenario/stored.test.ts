@@ -9,7 +9,7 @@ import { injectApi, pathWith, readJson, readText } from '../../cli/api.ts';
 import type { Api } from '../../cli/api.ts';
 import type { CommandContext } from '../../cli/command.ts';
 import { replay } from '../../cli/commands/deliver.ts';
-import type { DeliveryOutcome, DeliverySummary } from '../../cli/commands/deliver.ts';
+import type { DeliveryOutcome, DeliverySummary } from '../../ingest/intake/deliver.ts';
 import { writeReport } from '../../cli/commands/report.ts';
 import { secretsFrom } from '../../ingest/intake/secrets.ts';
 import type { CheckResult } from '../../model/control.ts';

@@ -49,7 +49,7 @@ test('the parts are those of the written format, computed here a second time', (
   ]);
   expect(saltOf(key, place)).toEqual(createHmac('sha256', key).update(saltInput).digest().subarray(0, 16));
   const entry = `audit-leaf/v1\ncustody.acme/okta.log/3\n1\nokta.log\n3\n8589934597\n1767225600123\nrecord\n${commit.toString('hex')}\n`;
-  expect(entryOf(place, 'record', 1_767_225_600_123, commit)).toBe(entry);
+  expect(entryOf(place, 'record', 1_767_225_600_123, commit.toString('hex'))).toBe(entry);
   expect(hashLeaf(entry)).toEqual(
     createHash('sha256')
       .update(Buffer.concat([Buffer.from([0]), Buffer.from(entry)]))

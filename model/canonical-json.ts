@@ -3,7 +3,7 @@
  * and identify values within Custody, never to hash evidence: records are hashed as the bytes that arrived.
  */
 export function canonicalJson(value: unknown): string {
-  if (typeof value === 'string') return quote(value);
+  if (typeof value === 'string') return quoteJson(value);
   if (value === null || typeof value === 'boolean' || typeof value === 'number') return JSON.stringify(value);
   if (typeof value !== 'object') return 'null';
   return Array.isArray(value) ? canonicalArray(value) : canonicalObject(value as Readonly<Record<string, unknown>>);
@@ -28,7 +28,8 @@ function canonicalObject(members: Readonly<Record<string, unknown>>): string {
 // oxlint-disable-next-line no-control-regex -- control characters are what must be found
 const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
 
-function quote(text: string): string {
+/** A string as JSON. */
+export function quoteJson(text: string): string {
   return ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 

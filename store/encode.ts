@@ -1,6 +1,7 @@
 import { ACTIONS } from '../model/action.ts';
 import type { ActorRef } from '../model/actor.ts';
 import type { AuditEvent, Confidence, Edge, EventKey } from '../model/event.ts';
+import { quoteJson } from '../model/canonical-json.ts';
 import type { Key, KeyClass } from '../model/key.ts';
 import type { Disposition } from '../model/reason.ts';
 import type { Precision } from '../model/time.ts';
@@ -29,8 +30,9 @@ export interface RecordRow {
   readonly events: number;
   readonly key: string;
   readonly headers: string;
-  readonly salt: Buffer;
-  readonly leaf: Buffer;
+  /** Hex. */
+  readonly salt: string;
+  readonly leaf: string;
   readonly value: Uint8Array;
 }
 
@@ -68,7 +70,7 @@ export function textsOf(event: AuditEvent): EventTexts {
     facts: JSON.stringify(event.facts),
     actor: JSON.stringify(event.actor),
     parties: partiesOf(event),
-    keysJson: JSON.stringify(keys.map((key) => [key.key, key.class, key.role, key.confidence, key.field])),
+    keysJson: keysJsonOf(keys),
     unread: event.unread.length === 0 ? '' : JSON.stringify(event.unread),
     keys,
     edges: uniqueEdges(event.edges),
@@ -91,7 +93,8 @@ export interface TableLines {
 export interface BatchLines {
   readonly records: TableLines;
   readonly events: TableLines;
-  readonly keys: TableLines;
+  /** The engine makes the rows of keys from the events; what it must find is computed here all the same. */
+  readonly keys: DigestBuilder;
   readonly edges: TableLines;
 }
 
@@ -103,7 +106,7 @@ export function createBatchLines(bytes: number): BatchLines {
     tsv: createTsvBuilder(Math.ceil(size) + 4_096),
     digest: createDigest(),
   });
-  return { records: table(bytes * 1.5), events: table(bytes), keys: table(bytes), edges: table(bytes / 2) };
+  return { records: table(bytes * 1.5), events: table(bytes * 1.5), keys: createDigest(), edges: table(bytes / 4) };
 }
 
 /** Adds a record. */
@@ -111,10 +114,18 @@ export function encodeRecord(lines: TableLines, row: RecordRow): void {
   lines.tsv.addWithBytes(
     `${escapeTsv(row.tenant)}\t${row.topic}\t${row.sourceEpoch}\t${row.partition}\t${row.offset}\t${row.ref}\t${escapeTsv(row.source)}\t${escapeTsv(row.instance)}\t` +
       `${escapeTsv(row.delivery)}\t${row.receivedAtMs}\t${row.ingestedAtUs}\t${row.writerEpoch}\t${STATUS[row.status]}\t${row.reason}\t${escapeTsv(row.detail)}\t` +
-      `${row.events}\t${escapeTsv(row.key)}\t${escapeTsv(row.headers)}\t${row.salt.toString('hex')}\t${row.leaf.toString('hex')}\t`,
+      `${row.events}\t${escapeTsv(row.key)}\t${escapeTsv(row.headers)}\t${row.salt}\t${row.leaf}\t`,
     row.value,
   );
-  lines.digest.add(BigInt(row.offset), row.leaf.readUIntLE(0, 6) + crcOf(row.value));
+  lines.digest.add(BigInt(row.offset), leafCheck(row.leaf) + crcOf(row.value));
+}
+
+// The first six bytes of the leaf as a little-endian number, which is what `records.check` of tables.ts adds up.
+function leafCheck(leaf: string): number {
+  const low = Number.parseInt(leaf.slice(0, 8), 16);
+  const high = Number.parseInt(leaf.slice(8, 12), 16);
+  const swapped = ((low & 0xff) << 24) | ((low & 0xff00) << 8) | ((low >>> 8) & 0xff00) | (low >>> 24);
+  return (((high & 0xff) << 8) | (high >>> 8)) * 2 ** 32 + (swapped >>> 0);
 }
 
 /** Adds an event and, if it counts, its keys and edges. */
@@ -139,7 +150,7 @@ export function encodeEvent(
   const check = crcOf(`${event.nativeId}\t${event.type}\t${event.action}\t${texts.facts}`) + STATUS[place.disposition];
   lines.events.digest.add(ref, check + Number(place.firstRef % 1_048_573n));
   if (place.disposition !== 'accepted') return;
-  encodeKeys(lines.keys, ref, texts.keys, `${tenant}\t`, `\t${occurred}\t${refText}\t`, `${tail}\n`);
+  for (const { key } of texts.keys) lines.keys.add(ref, crcOf(key));
   if (texts.edges.length > 0)
     encodeEdges(lines.edges, ref, texts.edges, `${tenant}\t`, `\t${refText}\t${occurred}${tail}\n`);
 }
@@ -160,6 +171,14 @@ function whoDidIt(event: AuditEvent, texts: EventTexts): string {
   );
 }
 
+// As JSON.stringify writes it. The engine takes no half of a surrogate pair, so what holds one is mended as in UTF-8.
+function keysJsonOf(keys: readonly EventKey[]): string {
+  let text = '';
+  for (const { key, class: of, role, confidence, field } of keys)
+    text += `${text === '' ? '' : ','}[${quoteJson(key.toWellFormed())},"${of}","${role}","${confidence}",${quoteJson(field.toWellFormed())}]`;
+  return `[${text}]`;
+}
+
 function partiesOf(event: AuditEvent): string {
   if (!event.onBehalfOf && !event.actChain && !event.initiator) return '';
   const parties: { onBehalfOf?: ActorRef; actChain?: readonly ActorRef[]; initiator?: ActorRef } = {};
@@ -167,22 +186,6 @@ function partiesOf(event: AuditEvent): string {
   if (event.actChain) parties.actChain = event.actChain;
   if (event.initiator) parties.initiator = event.initiator;
   return JSON.stringify(parties);
-}
-
-function encodeKeys(
-  lines: TableLines,
-  ref: bigint,
-  keys: readonly EventKey[],
-  head: string,
-  place: string,
-  tail: string,
-): void {
-  let text = '';
-  for (const key of keys) {
-    text += `${head}${escapeTsv(key.key)}${place}${CLASS[key.class]}\t${key.role}\t${CONFIDENCE[key.confidence]}\t${escapeTsv(key.field)}${tail}`;
-    lines.digest.add(ref, crcOf(key.key));
-  }
-  lines.tsv.add(text);
 }
 
 function encodeEdges(lines: TableLines, ref: bigint, edges: readonly Edge[], head: string, tail: string): void {

@@ -1,15 +1,26 @@
 import { Problem } from '../model/problem.ts';
-import type { FileInsert, Writer } from './clickhouse.ts';
+import type { Writer } from './clickhouse.ts';
 import { readDigest, sameDigest } from './digest.ts';
 import type { Digest, RowRange } from './digest.ts';
 import { failureOf } from './engine-error.ts';
 import { insertInto } from './tables.ts';
-import type { TableSpec } from './tables.ts';
+import type { DerivedTableSpec, FileTableSpec } from './tables.ts';
 
-/** Rows on their way into a table: a file of lines, where in the table they belong, and what must be found there then. */
-export interface StagedRows {
-  readonly spec: TableSpec;
+/** Rows on their way into a table: where they come from, where in the table they belong, and what must be found there then. */
+export type StagedRows = FileRows | DerivedRows;
+
+/** Rows that come in a file of lines. */
+export interface FileRows extends Staged {
+  readonly spec: FileTableSpec;
   readonly file: string;
+}
+
+/** Rows that the engine makes from the same range of another table. */
+export interface DerivedRows extends Staged {
+  readonly spec: DerivedTableSpec;
+}
+
+interface Staged {
   readonly range: RowRange;
   readonly expected: Digest;
 }
@@ -40,7 +51,7 @@ export async function ensureRows(writer: Writer, rows: StagedRows, options: Ensu
     if (known === 'complete') return inserts;
     try {
       inserts += 1;
-      await writer.insertFile(known === 'empty' ? wholeFile(rows) : missingRows(rows));
+      await insert(writer, rows, known === 'partial');
     } catch (error) {
       fault = error;
       if (failureOf(error) === 'bad_rows') throw error;
@@ -77,11 +88,17 @@ async function deleteRange(writer: Writer, { spec, range }: StagedRows): Promise
   await writer.run(`ALTER TABLE ${spec.table} DELETE WHERE ${range.where} SETTINGS mutations_sync = 2`, range.params);
 }
 
-function wholeFile({ spec, file }: StagedRows): FileInsert {
-  return { into: insertInto(spec), where: '', structure: spec.structure, file, params: {} };
-}
-
-function missingRows({ spec, file, range }: StagedRows): FileInsert {
-  const where = `WHERE ${spec.identity} NOT IN (SELECT ${spec.identity} FROM ${spec.table} WHERE ${range.where})`;
-  return { into: insertInto(spec), where, structure: spec.structure, file, params: range.params };
+/** Adds all rows, or only those of which the table holds none. */
+async function insert(writer: Writer, rows: StagedRows, onlyMissing: boolean): Promise<void> {
+  const { spec, range } = rows;
+  const missing = `${spec.identity} NOT IN (SELECT ${spec.identity} FROM ${spec.table} WHERE ${range.where})`;
+  if ('file' in rows) {
+    const where = onlyMissing ? { where: `WHERE ${missing}`, params: range.params } : { where: '', params: {} };
+    const { structure } = rows.spec;
+    await writer.insertFile({ into: insertInto(spec), structure, file: rows.file, ...where });
+    return;
+  }
+  const { source, only } = rows.spec;
+  const where = [range.where, only, ...(onlyMissing ? [missing] : [])].join(' AND ');
+  await writer.run(`${insertInto(spec)} FROM ${source} WHERE ${where}`, range.params);
 }

@@ -1,7 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { Problem } from '../model/problem.ts';
 import type { Writer } from './clickhouse.ts';
-import type { StagedRows } from './ensure-rows.ts';
+import type { FileRows } from './ensure-rows.ts';
 import { failureOf } from './engine-error.ts';
 import { insertInto } from './tables.ts';
 
@@ -20,10 +20,7 @@ interface Group {
  * two tries for each halving of 10,000 rows. Rows go to a table that keeps nothing, so the search changes nothing.
  * Empty if the engine takes each row when it comes alone: then the fault lies elsewhere.
  */
-export async function findRefused(
-  writer: Writer,
-  { spec, file }: Pick<StagedRows, 'spec' | 'file'>,
-): Promise<bigint[]> {
+export async function findRefused(writer: Writer, { spec, file }: Pick<FileRows, 'spec' | 'file'>): Promise<bigint[]> {
   const bytes = await readFile(file);
   const trial = `trial_${spec.table}`;
   const trialFile = `${file}.trial`;

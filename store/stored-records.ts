@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { positionOf } from '../model/position.ts';
 import { PLACE, placeOf } from './log-state.ts';
 import type { StoredPartition } from './log-state.ts';
 import type { Reader } from './query.ts';
@@ -79,6 +80,51 @@ export async function findEvents(reader: Reader, ids: readonly string[]): Promis
     WHERE event_id IN {ids:Array(UUID)} AND disposition = 'accepted' GROUP BY event_id`;
   const rows = await reader.read({ sql, params: { ids }, row });
   return rows.map(({ id, ref, hash }) => ({ eventId: id, ref: BigInt(ref), contentHash: hash }));
+}
+
+/** A record as the comparison of two contents needs it. `ref` is that of an event in it. */
+export interface RecalledRecord {
+  readonly ref: bigint;
+  readonly receivedAtMs: number;
+  readonly headers: string;
+  readonly value: Buffer;
+}
+
+/** The records that hold the events of these references, of the newest history of the log. */
+export async function recallRecords(
+  session: Pick<Session, 'bytes'>,
+  refs: readonly bigint[],
+): Promise<RecalledRecord[]> {
+  const places = new Map<string, { topic: string; partition: number; refs: bigint[] }>();
+  for (const ref of refs) {
+    const { topic, partition } = positionOf(ref);
+    const place = places.get(`${topic}/${partition}`) ?? { topic, partition, refs: [] };
+    place.refs.push(ref);
+    places.set(`${topic}/${partition}`, place);
+  }
+  const found: RecalledRecord[] = [];
+  for (const place of places.values()) found.push(...(await recallFrom(session, place)));
+  return found;
+}
+
+async function recallFrom(
+  session: Pick<Session, 'bytes'>,
+  { topic, partition, refs }: { topic: string; partition: number; refs: readonly bigint[] },
+): Promise<RecalledRecord[]> {
+  const sql = `SELECT toInt64(offset), toUnixTimestamp64Milli(received_at), headers, value FROM records
+    WHERE topic = {topic:String} AND partition = {partition:UInt16} AND offset IN {offsets:Array(UInt64)}
+    ORDER BY source_epoch FORMAT RowBinary`;
+  const offsets = [...new Set(refs.map((ref) => String(positionOf(ref).offset)))];
+  const reader = readRowBinary(await session.bytes({ sql, params: { topic, partition, offsets } }));
+  const byOffset = new Map<number, Omit<RecalledRecord, 'ref'>>();
+  while (!reader.atEnd()) {
+    const offset = reader.integer();
+    byOffset.set(offset, { receivedAtMs: reader.integer(), headers: reader.text(), value: reader.string() });
+  }
+  return refs.flatMap((ref) => {
+    const record = byOffset.get(positionOf(ref).offset);
+    return record ? [{ ref, ...record }] : [];
+  });
 }
 
 /** The ids of accepted events from a reference on, 16 bytes each as the engine writes a UUID; at most `limit`. */

@@ -1,22 +1,35 @@
 /**
- * The four tables that the worker fills, as it writes them: a file of tab-separated values whose columns are cheap to
- * make and to read (whole numbers for times and enums, hex for bytes), and the SELECT that turns them into the columns
- * of the table. `digest` is what is compared after every insert: rows, distinct places, first, last, and a sum over
- * the contents that the worker has computed too.
+ * The four tables that the worker fills, and the SELECT that makes their rows. What is compared after every insert:
+ * rows, distinct places, first, last, and a sum over the contents that the worker has computed too.
  */
 export interface TableSpec {
   readonly table: 'records' | 'events' | 'event_keys' | 'edges';
-  /** Columns of the file, with types. */
-  readonly structure: string;
-  /** Column of the table -> expression over the file's columns. */
+  /** Column of the table -> expression over what the rows come from. */
   readonly columns: Readonly<Record<string, string>>;
   /** Expressions over the table: `place`, and a UInt64 that a row's contents are summed up by. */
   readonly place: string;
   readonly check: string;
-  /** What tells rows of one place apart, over columns that file and table share by name. */
+  /** What tells rows of one place apart, over columns that table and source share by name. */
   readonly identity: string;
+}
+
+/**
+ * A table whose rows come in a file of tab-separated values, with columns that are cheap to make and to read: whole
+ * numbers for times and enums, hex for bytes.
+ */
+export interface FileTableSpec extends TableSpec {
+  /** Columns of the file, with types. */
+  readonly structure: string;
   /** Which column of the file, from 0, holds the reference. */
   readonly refColumn: number;
+}
+
+/** A table whose rows the engine makes from those of another, within the same range of references. */
+export interface DerivedTableSpec extends TableSpec {
+  /** The table, and the rows that are made of each of its rows. */
+  readonly source: string;
+  /** Which of its rows count. */
+  readonly only: string;
 }
 
 const micros = (column: string): string => `fromUnixTimestamp64Micro(${column}, 'UTC')`;
@@ -35,7 +48,7 @@ function words(...names: readonly string[]): string {
   return names.map((name) => `${name} ${WORDS}`).join(', ');
 }
 
-export const RECORDS: TableSpec = {
+export const RECORDS: FileTableSpec = {
   table: 'records',
   structure: `${words('tenant', 'topic')}, source_epoch UInt16, partition UInt16, offset UInt64, ref UInt64, ${words('source', 'instance', 'delivery')},
     received_at Int64, ingested_at Int64, writer_epoch UInt64, status Int8, reason ${WORDS}, detail String, events UInt16,
@@ -55,7 +68,7 @@ export const RECORDS: TableSpec = {
   identity: 'ref',
 };
 
-export const EVENTS: TableSpec = {
+export const EVENTS: FileTableSpec = {
   table: 'events',
   structure: `tenant ${WORDS}, ref UInt64, event_id UUID, content_hash String, disposition Int8, first_ref UInt64, ${words('family', 'source', 'instance')},
     native_id String, type ${WORDS}, occurred_at Int64, precision Int8, observed_at Nullable(Int64), received_at Int64, ingested_at Int64,
@@ -105,23 +118,27 @@ export const EVENTS: TableSpec = {
   identity: 'ref',
 };
 
-export const EVENT_KEYS: TableSpec = {
+// An event holds its keys as JSON, so the engine makes these rows by itself, from events that were read back already.
+export const EVENT_KEYS: DerivedTableSpec = {
   table: 'event_keys',
-  structure: `tenant ${WORDS}, key String, occurred_at Int64, ref UInt64, class Int8, role ${WORDS}, confidence Int8, field ${WORDS}, received_at Int64, ingested_at Int64`,
+  source: "events ARRAY JOIN JSONExtract(keys, 'Array(Tuple(String, String, String, String, String))') AS named",
+  only: "disposition = 'accepted'",
   columns: {
-    ...named('tenant', 'key'),
-    occurred_at: micros('occurred_at'),
-    ...named('ref', 'class', 'role', 'confidence', 'field'),
-    received_at: millis('received_at'),
-    ingested_at: micros('ingested_at'),
+    tenant: 'tenant',
+    key: 'named.1 AS key',
+    ...named('occurred_at', 'ref'),
+    class: 'named.2',
+    role: 'named.3 AS role',
+    confidence: 'named.4',
+    field: 'named.5',
+    ...named('received_at', 'ingested_at'),
   },
-  refColumn: 3,
   place: 'ref',
   check: 'CRC32(key)',
   identity: '(ref, key, role)',
 };
 
-export const EDGES: TableSpec = {
+export const EDGES: FileTableSpec = {
   table: 'edges',
   structure: `tenant ${WORDS}, key String, direction Int8, other String, other_class Int8, relation ${WORDS}, confidence Int8, rule ${WORDS}, principal String,
     ref UInt64, occurred_at Int64, received_at Int64, ingested_at Int64`,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Problem } from '../../model/problem.ts';
 import type { AppendedRange, LogRecord } from '../log/event-log.ts';
 import type { Identity } from '../log/local-index.ts';
+import { contentHashOf } from '../../model/event-id.ts';
 import { deriveRecord } from '../worker/derive.ts';
 import type { IntakeDeps } from './deps.ts';
 import type { Prepared, RecordGroup } from './prepare.ts';
@@ -64,7 +65,7 @@ function identityOf(deps: IntakeDeps, record: LogRecord): Identity {
   };
   const derived = deriveRecord(input, { tenant: deps.policy.tenant, policy: deps.policy, adapterFor: deps.adapterFor });
   const event = derived.ok ? derived.events[0] : undefined;
-  if (event) return { name: event.eventId, hash: event.contentHash };
+  if (event) return { name: event.eventId, hash: contentHashOf(event.event) };
   const hash = createHash('sha256').update(record.value).digest('hex').slice(0, 32);
   return { name: `record:${hash}`, hash };
 }

@@ -1,6 +1,4 @@
-import { createSecretKey } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
-import { leafOf } from '../../ledger/leaf.ts';
+import { createLeafHasher } from '../../ledger/leaf.ts';
 import { refOf } from '../../model/position.ts';
 import type { Disposition } from '../../model/reason.ts';
 import { encodeEvent, encodeRecord } from '../../store/encode.ts';
@@ -30,8 +28,8 @@ export type LineWriter = (
 ) => RecordEnd;
 
 /** A writer for the trees of one tenant. */
-export function createLineWriter(tenant: string, saltBytes: Uint8Array): LineWriter {
-  const saltKey = createSecretKey(saltBytes);
+export function createLineWriter(tenant: string, saltKey: Uint8Array): LineWriter {
+  const hashOf = createLeafHasher(saltKey);
   return (lines, job, item, standings) => {
     const { record, derived } = item;
     const firstRef = refOf({ topic: job.topic, partition: job.partition, offset: record.offset });
@@ -48,14 +46,14 @@ export function createLineWriter(tenant: string, saltBytes: Uint8Array): LineWri
     const end: RecordEnd = derived.ok
       ? { status: statusOf(standings), reason: '', detail: '', events: events.length }
       : { status: 'rejected', reason: derived.reason, detail: derived.detail, events: 0 };
-    if (job.tables === 'all') encodeRecord(lines.records, recordRow(tenant, saltKey, job, item, firstRef, end));
+    if (job.tables === 'all') encodeRecord(lines.records, recordRow(tenant, hashOf, job, item, firstRef, end));
     return end;
   };
 }
 
 function recordRow(
   tenant: string,
-  saltKey: KeyObject,
+  hashOf: ReturnType<typeof createLeafHasher>,
   job: TransformJob,
   item: DerivedRecord,
   ref: bigint,
@@ -65,13 +63,7 @@ function recordRow(
   const { topic, partition, sourceEpoch } = job;
   const { offset, value, receivedAtMs } = record;
   const content = { key: Buffer.from(record.key, 'utf8'), value, headers: headers.frame };
-  const { salt, leaf } = leafOf(
-    saltKey,
-    { tenant, topic, partition, offset, sourceEpoch },
-    'record',
-    receivedAtMs,
-    content,
-  );
+  const { salt, leaf } = hashOf({ tenant, topic, partition, offset, sourceEpoch }, 'record', receivedAtMs, content);
   const header = (name: string): string => headers.map.get(name) ?? '';
   return {
     tenant,

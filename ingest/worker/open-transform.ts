@@ -1,7 +1,7 @@
 import type { Policy } from '../../model/policy.ts';
 import type { Store } from '../../store/clickhouse.ts';
 import { nextWriterEpoch } from '../../store/log-state.ts';
-import { findEvents, readEventIds } from '../../store/stored-records.ts';
+import { findEvents, readEventIds, recallRecords } from '../../store/stored-records.ts';
 import { openScratch } from './scratch.ts';
 import type { Scratch } from './scratch.ts';
 import type { ThreadDeps } from './start-thread.ts';
@@ -40,7 +40,12 @@ export async function openTransform(options: OpenTransformOptions): Promise<Open
     policy: { sources: policy.sources, pipeline_variables: policy.pipeline_variables },
   };
   const start = options.startTransformer ?? startTransformPool;
-  const transformer = await start({ context, saltKey, ask: (ids) => findEvents(reader, ids) });
+  const transformer = await start({
+    context,
+    saltKey,
+    ask: (ids) => findEvents(reader, ids),
+    recall: (refs) => recallRecords(reader, refs),
+  });
   for (let from = 0n; ;) {
     const { ids, nextRef } = await readEventIds(reader, policy.tenant, from, IDS_A_READ);
     transformer.addKnown(ids);

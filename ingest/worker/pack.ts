@@ -64,17 +64,37 @@ export function* unpackRecords(block: ArrayBuffer): Generator<PackedRecord> {
   const buffer = Buffer.from(block);
   const end = buffer.readDoubleLE(buffer.length - TRAILER);
   for (let at = 0; at < end;) {
-    const key = at + FRAME + buffer.readUInt32LE(at + 24);
-    const headers = key + buffer.readUInt32LE(at + 28);
-    const value = headers + buffer.readUInt32LE(at + 32);
-    yield {
-      offset: buffer.readDoubleLE(at),
-      receivedAtMs: buffer.readDoubleLE(at + 8),
-      ingestedAtUs: buffer.readDoubleLE(at + 16),
-      key: buffer.toString('utf8', at + FRAME, key),
-      headers: buffer.toString('utf8', key, headers),
-      value: buffer.subarray(headers, value),
-    };
-    at = value;
+    const record = recordAt(buffer, at);
+    yield record;
+    at = record.value.byteOffset - buffer.byteOffset + record.value.length;
   }
+}
+
+/** Finds a record of a block by its offset. The block is read through once, whatever is asked then. */
+export function findPacked(block: ArrayBuffer): (offset: number) => PackedRecord | undefined {
+  const buffer = Buffer.from(block);
+  const end = buffer.readDoubleLE(buffer.length - TRAILER);
+  const places = new Map<number, number>();
+  for (let at = 0; at < end;) {
+    places.set(buffer.readDoubleLE(at), at);
+    at += FRAME + buffer.readUInt32LE(at + 24) + buffer.readUInt32LE(at + 28) + buffer.readUInt32LE(at + 32);
+  }
+  return (offset) => {
+    const at = places.get(offset);
+    return at === undefined ? undefined : recordAt(buffer, at);
+  };
+}
+
+function recordAt(buffer: Buffer, at: number): PackedRecord {
+  const key = at + FRAME + buffer.readUInt32LE(at + 24);
+  const headers = key + buffer.readUInt32LE(at + 28);
+  const value = headers + buffer.readUInt32LE(at + 32);
+  return {
+    offset: buffer.readDoubleLE(at),
+    receivedAtMs: buffer.readDoubleLE(at + 8),
+    ingestedAtUs: buffer.readDoubleLE(at + 16),
+    key: buffer.toString('utf8', at + FRAME, key),
+    headers: buffer.toString('utf8', key, headers),
+    value: buffer.subarray(headers, value),
+  };
 }

@@ -2,6 +2,7 @@ import type { KnownEvent } from '../../store/stored-records.ts';
 import type { IdentifiedEvent } from './derive.ts';
 import { packIds } from './known-ids.ts';
 import type { KnownIds } from './known-ids.ts';
+import type { Recall } from './recall.ts';
 
 /** How an event stands to those before it. `firstRef` is the accepted one of its id. */
 export interface Standing {
@@ -24,8 +25,8 @@ export interface Repeats {
   release(batch: number): void;
 }
 
-/** Over the ids that the store holds (`known`, which grows with every accepted event). */
-export function createRepeats(known: KnownIds): Repeats {
+/** Over the ids that the store holds (`known`, which grows with every accepted event). `isSame` compares two contents. */
+export function createRepeats(known: KnownIds, isSame: Recall['isSame']): Repeats {
   const inFlight = new Map<number, Map<string, KnownEvent>>();
 
   function held(id: string, below: bigint): KnownEvent | undefined {
@@ -46,8 +47,7 @@ export function createRepeats(known: KnownIds): Repeats {
     judge(batch, ref, event, stored) {
       const inStore = stored.get(event.eventId);
       const first = inStore && inStore.ref < ref ? inStore : held(event.eventId, ref);
-      if (first)
-        return { disposition: first.contentHash === event.contentHash ? 'duplicate' : 'conflict', firstRef: first.ref };
+      if (first) return { disposition: isSame(first, event) ? 'duplicate' : 'conflict', firstRef: first.ref };
       const entries = inFlight.get(batch) ?? new Map<string, KnownEvent>();
       inFlight.set(batch, entries.set(event.eventId, { eventId: event.eventId, ref, contentHash: event.contentHash }));
       known.add(event.eventId);

@@ -5,7 +5,7 @@ import { Problem } from '../../model/problem.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
 import type { TransformDeps, TransformResult, Transformer } from './transform.ts';
 
-export type ThreadDeps = ThreadData & Pick<TransformDeps, 'ask'>;
+export type ThreadDeps = ThreadData & Pick<TransformDeps, 'ask' | 'recall'>;
 
 interface Waiting {
   readonly resolve: (result: TransformResult) => void;
@@ -28,16 +28,14 @@ export async function startTransformThread(deps: ThreadDeps): Promise<Transforme
     for (const { reject } of waiting.values()) reject(dead);
     waiting.clear();
   };
-  const answer = (question: number, ids: readonly string[]): void => {
-    deps.ask(ids).then(
-      (events) => tell({ kind: 'found', question, events }),
-      () => tell({ kind: 'unanswered', question }),
-    );
+  const answer = (question: number, found: Promise<ToThread>): void => {
+    found.then(tell, () => tell({ kind: 'unanswered', question }));
   };
   const ready = new Promise<void>((resolve, reject) => {
     thread.on('message', (message: FromThread) => {
       if (message.kind === 'ready') return resolve();
-      if (message.kind === 'ask') return answer(message.question, message.ids);
+      const { kind } = message;
+      if (kind === 'ask' || kind === 'recall') return answer(message.question, findFor(deps, message));
       const waiter = waiting.get(message.id);
       waiting.delete(message.id);
       if (message.kind === 'done') waiter?.resolve(message.result);
@@ -76,6 +74,13 @@ export async function startTransformThread(deps: ThreadDeps): Promise<Transforme
       await thread.terminate();
     },
   };
+}
+
+async function findFor(deps: ThreadDeps, asked: Extract<FromThread, { kind: 'ask' | 'recall' }>): Promise<ToThread> {
+  const { question } = asked;
+  return asked.kind === 'ask'
+    ? { kind: 'found', question, events: await deps.ask(asked.ids) }
+    : { kind: 'recalled', question, records: await deps.recall(asked.refs) };
 }
 
 // What a slice makes is garbage soon after; with room for several slices little of it is ever moved.

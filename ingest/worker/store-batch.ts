@@ -5,7 +5,7 @@ import { readDigest } from '../../store/digest.ts';
 import type { Digest } from '../../store/digest.ts';
 import { failureOf } from '../../store/engine-error.ts';
 import { ensureRows } from '../../store/ensure-rows.ts';
-import type { StagedRows } from '../../store/ensure-rows.ts';
+import type { FileRows, StagedRows } from '../../store/ensure-rows.ts';
 import { findRefused } from '../../store/find-refused.ts';
 import { derivedRange, insertBatchNote, markEngineRejected, recordsRange } from '../../store/log-state.ts';
 import { EDGES, EVENTS, EVENT_KEYS, RECORDS } from '../../store/tables.ts';
@@ -79,13 +79,13 @@ async function storeAll(
   writer: Writer,
   all: readonly StagedRows[],
   fresh: boolean,
-): Promise<{ rows: StagedRows; cause: unknown } | undefined> {
+): Promise<{ rows: FileRows; cause: unknown } | undefined> {
   for (const rows of all) {
     if (rows.expected.rows === 0 && fresh) continue;
     try {
       await ensureRows(writer, rows, { fresh, replace: rows.spec !== RECORDS });
     } catch (cause) {
-      if (failureOf(cause) !== 'bad_rows') throw cause;
+      if (failureOf(cause) !== 'bad_rows' || !('file' in rows)) throw cause;
       return { rows, cause };
     }
   }
@@ -108,7 +108,7 @@ function derivedOf(job: TransformJob, result: TransformResult): readonly StagedR
   );
   return [
     { spec: EVENTS, file: result.files.events, range, expected: result.digests.events },
-    { spec: EVENT_KEYS, file: result.files.keys, range, expected: result.digests.keys },
+    { spec: EVENT_KEYS, range, expected: result.digests.keys },
     { spec: EDGES, file: result.files.edges, range, expected: result.digests.edges },
   ];
 }

@@ -1,4 +1,4 @@
-import type { KnownEvent } from '../../store/stored-records.ts';
+import type { KnownEvent, RecalledRecord } from '../../store/stored-records.ts';
 import type { DeriveContext } from './derive.ts';
 import type { TransformJob, TransformResult } from './transform.ts';
 
@@ -13,6 +13,7 @@ export type ToThread =
   | { readonly kind: 'release'; readonly id: number }
   | { readonly kind: 'known'; readonly ids: ArrayBuffer }
   | { readonly kind: 'found'; readonly question: number; readonly events: readonly KnownEvent[] }
+  | { readonly kind: 'recalled'; readonly question: number; readonly records: readonly RecalledRecord[] }
   | { readonly kind: 'unanswered'; readonly question: number };
 
 export type FromThread =
@@ -20,4 +21,5 @@ export type FromThread =
   | { readonly kind: 'done'; readonly id: number; readonly result: TransformResult }
   /** `passing`: the machine, not the batch, was at fault (no space, no handles), so it may be tried again. */
   | { readonly kind: 'failed'; readonly id: number; readonly message: string; readonly passing: boolean }
-  | { readonly kind: 'ask'; readonly question: number; readonly ids: readonly string[] };
+  | { readonly kind: 'ask'; readonly question: number; readonly ids: readonly string[] }
+  | { readonly kind: 'recall'; readonly question: number; readonly refs: readonly bigint[] };

@@ -1,5 +1,4 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { KnownEvent } from '../../store/stored-records.ts';
 import { adapterFor } from '../sources/registry.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
 import { createTransformer } from './transform.ts';
@@ -13,8 +12,9 @@ class Unanswered extends Error {}
 const port = parentPort;
 if (!port) throw new Error('this file is run as a thread');
 const data = workerData as ThreadData;
+type Answer = Extract<ToThread, { kind: 'found' | 'recalled' }>;
 interface Question {
-  readonly resolve: (events: readonly KnownEvent[]) => void;
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -25,15 +25,31 @@ const say = (message: FromThread): void => port.postMessage(message);
 const transformer = createTransformer({
   context: { ...data.context, adapterFor },
   saltKey: data.saltKey,
-  ask(ids) {
-    lastQuestion += 1;
-    const question = lastQuestion;
-    return new Promise((resolve, reject) => {
-      questions.set(question, { resolve, reject });
-      say({ kind: 'ask', question, ids });
-    });
+  async ask(ids) {
+    const answer = await ask((question) => ({ kind: 'ask', question, ids }));
+    return answer.kind === 'found' ? answer.events : [];
+  },
+  async recall(refs) {
+    const answer = await ask((question) => ({ kind: 'recall', question, refs }));
+    // A value comes as plain bytes: a Buffer does not keep its kind on the way between threads.
+    return answer.kind === 'recalled'
+      ? answer.records.map((record) => ({ ...record, value: asBuffer(record.value) }))
+      : [];
   },
 });
+
+function ask(words: (question: number) => FromThread): Promise<Answer> {
+  lastQuestion += 1;
+  const question = lastQuestion;
+  return new Promise((resolve, reject) => {
+    questions.set(question, { resolve, reject });
+    say(words(question));
+  });
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
 
 async function transform(message: Extract<ToThread, { kind: 'transform' }>): Promise<void> {
   try {
@@ -56,8 +72,8 @@ port.on('message', (message: ToThread) => {
   else {
     const question = questions.get(message.question);
     questions.delete(message.question);
-    if (message.kind === 'found') question?.resolve(message.events);
-    else question?.reject(new Unanswered('the store did not answer'));
+    if (message.kind === 'unanswered') question?.reject(new Unanswered('the store did not answer'));
+    else question?.resolve(message);
   }
 });
 say({ kind: 'ready' });

@@ -14,11 +14,14 @@ import type { DerivedRecord } from './line-writer.ts';
 import { createKnownIds } from './known-ids.ts';
 import { unpackRecords } from './pack.ts';
 import type { PackedRecord } from './pack.ts';
+import { createRecall } from './recall.ts';
+import type { RecallDeps } from './recall.ts';
 import { createRepeats } from './repeats.ts';
 import type { Standing } from './repeats.ts';
 
-// Larger slices are slower: what a slice makes lives long enough to be moved by the collector (performance.md B).
-const SLICE = 250;
+// What a slice makes is garbage when its lines are written, so small slices spare the collector (performance.md B). But
+// repeats cost a question to the store for each slice, and they come in runs: after a question slices grow.
+const SLICE = { least: 16, most: 1_024 } as const;
 
 /** A batch to be transformed. Files are written beside one another, named by the prefix. */
 export interface TransformJob {
@@ -39,7 +42,7 @@ export interface TransformResult extends BatchSummary {
   readonly digests: BatchDigests;
   /** Ids that were accepted here first (known-ids.ts, packIds). */
   readonly accepted: Uint8Array;
-  readonly files: { readonly records: string; readonly events: string; readonly keys: string; readonly edges: string };
+  readonly files: { readonly records: string; readonly events: string; readonly edges: string };
 }
 
 export interface TransformDeps {
@@ -47,6 +50,8 @@ export interface TransformDeps {
   readonly saltKey: Uint8Array;
   /** The accepted events of these ids in the store. */
   readonly ask: (ids: readonly string[]) => Promise<readonly KnownEvent[]>;
+  /** The records of these references in the store. */
+  readonly recall: RecallDeps['recall'];
 }
 
 export interface Transformer {
@@ -70,7 +75,8 @@ export interface Transformer {
 /** Everything that is computed about a batch: events, standings, leaves, lines. Runs in a thread of its own. */
 export function createTransformer(deps: TransformDeps): Transformer {
   const known = createKnownIds();
-  const repeats = createRepeats(known);
+  const recall = createRecall({ recall: deps.recall, derive: deriveAgain });
+  const repeats = createRepeats(known, (first, event) => recall.isSame(first, event));
   const writeLines = createLineWriter(deps.context.tenant, deps.saltKey);
   const headersOf = createHeaderSets();
   const blocks = new Map<number, ArrayBuffer>();
@@ -81,12 +87,15 @@ export function createTransformer(deps: TransformDeps): Transformer {
     repeats.release(job.id);
     const lines = createBatchLines(block.byteLength);
     const summary = createSummary();
-    for (const slice of slicesOf(unpackRecords(block))) {
+    let size: number = SLICE.least;
+    for (const slice of slicesOf(unpackRecords(block), () => size)) {
       // Between the question to the store and the judgement no batch may be forgotten, or its events would be in neither.
       for (const id of released.splice(0)) repeats.release(id);
       const derived = slice.map((record) => deriveOne(record, job));
       const ids = repeats.toAsk(eventsOf(derived));
+      size = ids.length === 0 ? SLICE.least : Math.min(SLICE.most, size * 2);
       const stored = new Map((ids.length === 0 ? [] : await deps.ask(ids)).map((event) => [event.eventId, event]));
+      if (stored.size > 0) await recall.prepare(eventsOf(derived), stored);
       for (const item of derived) {
         const standings = judge(job, item, stored);
         summary.add(item.record, writeLines(lines, job, item, standings));
@@ -98,11 +107,16 @@ export function createTransformer(deps: TransformDeps): Transformer {
 
   function deriveOne(record: PackedRecord, job: TransformJob): DerivedRecord {
     const headers = headersOf(record.headers);
-    const refused = job.refused.includes(record.offset);
+    const refused = job.refused.length > 0 && job.refused.includes(record.offset);
     const derived: Derived = refused
       ? { ok: false, reason: 'engine_rejected', detail: '' }
       : deriveRecord({ headers: headers.map, receivedAtMs: record.receivedAtMs, value: record.value }, deps.context);
     return { record, headers, derived };
+  }
+
+  function deriveAgain(record: Pick<PackedRecord, 'headers' | 'receivedAtMs' | 'value'>): readonly IdentifiedEvent[] {
+    const derived = deriveRecord({ ...record, headers: headersOf(record.headers).map }, deps.context);
+    return derived.ok ? derived.events : [];
   }
 
   function judge(
@@ -121,6 +135,7 @@ export function createTransformer(deps: TransformDeps): Transformer {
       const kept = block ?? blocks.get(job.id);
       if (!kept) return Promise.reject(new Error(`batch ${job.id} is not held`));
       blocks.set(job.id, kept);
+      recall.hold(job, kept);
       const result = tail.then(() => run(job, kept));
       tail = result.catch(() => undefined);
       return result;
@@ -129,6 +144,7 @@ export function createTransformer(deps: TransformDeps): Transformer {
     overlaps: () => false,
     release(id) {
       blocks.delete(id);
+      recall.release(id);
       released.push(id);
     },
     close: async () => void (await tail),
@@ -139,11 +155,11 @@ function* eventsOf(records: readonly DerivedRecord[]): Generator<IdentifiedEvent
   for (const { derived } of records) if (derived.ok) yield* derived.events;
 }
 
-function* slicesOf(records: Iterable<PackedRecord>): Generator<PackedRecord[]> {
+function* slicesOf(records: Iterable<PackedRecord>, size: () => number): Generator<PackedRecord[]> {
   let slice: PackedRecord[] = [];
   for (const record of records) {
     slice.push(record);
-    if (slice.length < SLICE) continue;
+    if (slice.length < size()) continue;
     yield slice;
     slice = [];
   }
@@ -154,16 +170,16 @@ function digestsOf(lines: BatchLines): BatchDigests {
   return {
     records: lines.records.digest.digest(),
     events: lines.events.digest.digest(),
-    keys: lines.keys.digest.digest(),
+    keys: lines.keys.digest(),
     edges: lines.edges.digest.digest(),
   };
 }
 
 function writeFiles(job: TransformJob, lines: BatchLines): TransformResult['files'] {
-  const write = (name: keyof BatchLines): string => {
+  const write = (name: keyof TransformResult['files']): string => {
     const path = `${job.prefix}.${name}.tsv`;
     writeFileSync(path, lines[name].tsv.bytes(), { mode: 0o600 });
     return path;
   };
-  return { records: write('records'), events: write('events'), keys: write('keys'), edges: write('edges') };
+  return { records: write('records'), events: write('events'), edges: write('edges') };
 }

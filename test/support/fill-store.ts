@@ -26,11 +26,11 @@ export async function fillStore(store: Store, events: readonly AuditEvent[], opt
     const receivedAtMs = Math.floor((options.received?.(event) ?? event.occurred.at) / 1_000);
     const ref = refOf({ topic: event.family, partition: 0, offset });
     const value = Buffer.from(JSON.stringify({ id: event.nativeId, type: event.type }));
-    const leaf = createHash('sha256').update(value).digest();
+    const leaf = createHash('sha256').update(value).digest('hex');
     const place = { tenant: options.tenant, ref, receivedAtMs, ingestedAtUs: receivedAtMs * 1_000 };
     encodeRecord(lines.records, {
       ...place, topic: event.family, sourceEpoch: 1, partition: 0, offset, source: event.source, instance: event.instance, delivery: 'import',
-      writerEpoch: 1, status: 'accepted', reason: '', detail: '', events: 1, key: event.instance, headers: '{}', salt: Buffer.alloc(16), leaf, value,
+      writerEpoch: 1, status: 'accepted', reason: '', detail: '', events: 1, key: event.instance, headers: '{}', salt: '0'.repeat(32), leaf, value,
     }); // prettier-ignore
     const identity = { eventId: eventIdOf(options.tenant, event), contentHash: contentHashOf(event) };
     encodeEvent(lines, { ...place, ...identity, disposition: 'accepted', firstRef: ref }, event, textsOf(event), '1');
@@ -38,11 +38,11 @@ export async function fillStore(store: Store, events: readonly AuditEvent[], opt
   for (const [spec, table] of [
     [RECORDS, lines.records],
     [EVENTS, lines.events],
-    [EVENT_KEYS, lines.keys],
     [EDGES, lines.edges],
   ] as const) {
     const file = join(options.folder, `${spec.table}.tsv`);
     await writeFile(file, table.tsv.bytes());
     await store.writer.insertFile({ into: insertInto(spec), where: '', structure: spec.structure, file, params: {} });
   }
+  await store.writer.run(`${insertInto(EVENT_KEYS)} FROM ${EVENT_KEYS.source} WHERE ${EVENT_KEYS.only}`);
 }

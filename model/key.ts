@@ -137,6 +137,7 @@ export function normaliseIssuer(value: unknown): string | undefined {
 
 /** E-mail in lower case and NFC, neither plus nor dots folded; undefined without an @ and for "[REDACTED]". */
 export function normaliseEmail(value: unknown): string | undefined {
+  if (typeof value !== 'string' || !value.includes('@')) return undefined;
   const text = identifier(value)?.normalize('NFC').toLowerCase();
   return text !== undefined && /^[^\s@/[\]]+@[^\s@/[\]]+$/.test(text) ? text : undefined;
 }

@@ -5,36 +5,13 @@ import { quoteJson } from '../model/canonical-json.ts';
 import type { Key, KeyClass } from '../model/key.ts';
 import type { Disposition } from '../model/reason.ts';
 import type { Precision } from '../model/time.ts';
+import { createBinaryRows } from './binary-rows.ts';
 import { createDigest } from './digest.ts';
+import { STATUS } from './encode-record.ts';
+import type { RecordRows } from './encode-record.ts';
 import type { Digest, DigestBuilder } from './digest.ts';
 import { createTsvBuilder, crcOf, escapeTsv } from './tsv.ts';
 import type { TsvBuilder } from './tsv.ts';
-
-/** A record as it is stored. Times: milliseconds and microseconds since 1970, UTC. */
-export interface RecordRow {
-  readonly tenant: string;
-  readonly topic: string;
-  readonly sourceEpoch: number;
-  readonly partition: number;
-  readonly offset: number;
-  readonly ref: bigint;
-  readonly source: string;
-  readonly instance: string;
-  readonly delivery: string;
-  readonly receivedAtMs: number;
-  readonly ingestedAtUs: number;
-  readonly writerEpoch: number;
-  readonly status: Disposition;
-  readonly reason: string;
-  readonly detail: string;
-  readonly events: number;
-  readonly key: string;
-  readonly headers: string;
-  /** Hex. */
-  readonly salt: string;
-  readonly leaf: string;
-  readonly value: Uint8Array;
-}
 
 /** The identity and the place of an event. */
 export interface EventPlace {
@@ -77,21 +54,20 @@ export function textsOf(event: AuditEvent): EventTexts {
   };
 }
 
-const STATUS: Record<Disposition, number> = { accepted: 1, duplicate: 2, conflict: 3, rejected: 4 };
 const PRECISION: Record<Precision, number> = { s: 0, ms: 3, us: 6, ns: 9 };
 const CLASS: Record<KeyClass, number> = { chain: 1, session: 2, hub: 3 };
 const CONFIDENCE: Record<Confidence, number> = { exact: 1, asserted: 2, inferred: 3 };
 const DIRECTION = { down: 1, up: 2 } as const;
 
-/** Lines of one table and what a read-back must find. */
+/** Lines of one table on their way, and what a read-back must find. */
 export interface TableLines {
-  readonly tsv: TsvBuilder;
+  readonly rows: TsvBuilder;
   readonly digest: DigestBuilder;
 }
 
 /** What one batch becomes, table by table. */
 export interface BatchLines {
-  readonly records: TableLines;
+  readonly records: RecordRows;
   readonly events: TableLines;
   /** The engine makes the rows of keys from the events; what it must find is computed here all the same. */
   readonly keys: DigestBuilder;
@@ -102,30 +78,12 @@ export type BatchDigests = { readonly [Table in keyof BatchLines]: Digest };
 
 /** Empty lines for a batch of about so many bytes of values. */
 export function createBatchLines(bytes: number): BatchLines {
-  const table = (size: number): TableLines => ({
-    tsv: createTsvBuilder(Math.ceil(size) + 4_096),
+  const tsv = (size: number): TableLines => ({
+    rows: createTsvBuilder(Math.ceil(size) + 4_096),
     digest: createDigest(),
   });
-  return { records: table(bytes * 1.5), events: table(bytes * 1.5), keys: createDigest(), edges: table(bytes / 4) };
-}
-
-/** Adds a record. */
-export function encodeRecord(lines: TableLines, row: RecordRow): void {
-  lines.tsv.addWithBytes(
-    `${escapeTsv(row.tenant)}\t${row.topic}\t${row.sourceEpoch}\t${row.partition}\t${row.offset}\t${row.ref}\t${escapeTsv(row.source)}\t${escapeTsv(row.instance)}\t` +
-      `${escapeTsv(row.delivery)}\t${row.receivedAtMs}\t${row.ingestedAtUs}\t${row.writerEpoch}\t${STATUS[row.status]}\t${row.reason}\t${escapeTsv(row.detail)}\t` +
-      `${row.events}\t${escapeTsv(row.key)}\t${escapeTsv(row.headers)}\t${row.salt}\t${row.leaf}\t`,
-    row.value,
-  );
-  lines.digest.add(BigInt(row.offset), leafCheck(row.leaf) + crcOf(row.value));
-}
-
-// The first six bytes of the leaf as a little-endian number, which is what `records.check` of tables.ts adds up.
-function leafCheck(leaf: string): number {
-  const low = Number.parseInt(leaf.slice(0, 8), 16);
-  const high = Number.parseInt(leaf.slice(8, 12), 16);
-  const swapped = ((low & 0xff) << 24) | ((low & 0xff00) << 8) | ((low >>> 8) & 0xff00) | (low >>> 24);
-  return (((high & 0xff) << 8) | (high >>> 8)) * 2 ** 32 + (swapped >>> 0);
+  const records = { rows: createBinaryRows(Math.ceil(bytes * 1.25) + 4_096), digest: createDigest() };
+  return { records, events: tsv(bytes * 1.5), keys: createDigest(), edges: tsv(bytes / 4) };
 }
 
 /** Adds an event and, if it counts, its keys and edges. */
@@ -141,7 +99,7 @@ export function encodeEvent(
   const refText = String(ref);
   const occurred = event.occurred.at;
   const tail = `\t${place.receivedAtMs}\t${place.ingestedAtUs}`;
-  lines.events.tsv.add(
+  lines.events.rows.add(
     `${tenant}\t${refText}\t${place.eventId}\t${place.contentHash}\t${STATUS[place.disposition]}\t${place.firstRef}\t${event.family}\t${event.source}\t` +
       `${escapeTsv(event.instance)}\t${escapeTsv(event.nativeId)}\t${escapeTsv(event.type)}\t${occurred}\t${PRECISION[event.occurred.precision]}\t` +
       `${event.observed?.at ?? '\\N'}${tail}\t${whatHappened(event)}\t${whoDidIt(event, texts)}\t${escapeTsv(texts.facts)}\t` +
@@ -188,7 +146,13 @@ function partiesOf(event: AuditEvent): string {
   return JSON.stringify(parties);
 }
 
-function encodeEdges(lines: TableLines, ref: bigint, edges: readonly Edge[], head: string, tail: string): void {
+function encodeEdges(
+  lines: BatchLines['edges'],
+  ref: bigint,
+  edges: readonly Edge[],
+  head: string,
+  tail: string,
+): void {
   let text = '';
   const line = (edge: Edge, key: Key, direction: keyof typeof DIRECTION, other: Key): void => {
     text +=
@@ -200,17 +164,22 @@ function encodeEdges(lines: TableLines, ref: bigint, edges: readonly Edge[], hea
     line(edge, edge.parent, 'down', edge.child);
     line(edge, edge.child, 'up', edge.parent);
   }
-  lines.tsv.add(text);
+  lines.rows.add(text);
 }
 
 // A row is told from others of its event by key and role (tables.ts, identity), so the first of equals stands for all.
+// An event has a handful of keys: looking through them costs less than a set of joined texts.
 function uniqueKeys(keys: readonly EventKey[]): readonly EventKey[] {
-  const seen = new Set<string>();
-  return keys.filter((key) => {
-    const identity = `${key.role}\t${key.key}`;
-    return !seen.has(identity) && seen.add(identity);
-  });
+  if (keys.length > MANY_KEYS) {
+    const seen = new Set<string>();
+    return keys.filter(({ role, key }) => !seen.has(`${role}\t${key}`) && seen.add(`${role}\t${key}`));
+  }
+  const isFirst = (key: EventKey, index: number): boolean =>
+    keys.findIndex((other) => other.key === key.key && other.role === key.role) === index;
+  return keys.every(isFirst) ? keys : keys.filter(isFirst);
 }
+
+const MANY_KEYS = 32;
 
 // An edge of a key to itself says nothing and would be a loop in every walk.
 function uniqueEdges(edges: readonly Edge[]): readonly Edge[] {

@@ -9,7 +9,7 @@ import type { DerivedTableSpec, FileTableSpec } from './tables.ts';
 /** Rows on their way into a table: where they come from, where in the table they belong, and what must be found there then. */
 export type StagedRows = FileRows | DerivedRows;
 
-/** Rows that come in a file of lines. */
+/** Rows that come in a file. */
 export interface FileRows extends Staged {
   readonly spec: FileTableSpec;
   readonly file: string;
@@ -94,8 +94,8 @@ async function insert(writer: Writer, rows: StagedRows, onlyMissing: boolean): P
   const missing = `${spec.identity} NOT IN (SELECT ${spec.identity} FROM ${spec.table} WHERE ${range.where})`;
   if ('file' in rows) {
     const where = onlyMissing ? { where: `WHERE ${missing}`, params: range.params } : { where: '', params: {} };
-    const { structure } = rows.spec;
-    await writer.insertFile({ into: insertInto(spec), structure, file: rows.file, ...where });
+    const { format, structure } = rows.spec;
+    await writer.insertFile({ into: insertInto(spec), format, structure, file: rows.file, ...where });
     return;
   }
   const { source, only } = rows.spec;

@@ -14,10 +14,11 @@ export interface TableSpec {
 }
 
 /**
- * A table whose rows come in a file of tab-separated values, with columns that are cheap to make and to read: whole
- * numbers for times and enums, hex for bytes.
+ * A table whose rows come in a file, with columns that are cheap to make and to read: whole numbers for times and
+ * enums. Tab-separated where most is text (tsv.ts), binary where most is bytes (binary-rows.ts).
  */
 export interface FileTableSpec extends TableSpec {
+  readonly format: 'TSV' | 'RowBinary';
   /** Columns of the file, with types. */
   readonly structure: string;
   /** Which column of the file, from 0, holds the reference. */
@@ -50,17 +51,16 @@ function words(...names: readonly string[]): string {
 
 export const RECORDS: FileTableSpec = {
   table: 'records',
+  format: 'RowBinary',
   structure: `${words('tenant', 'topic')}, source_epoch UInt16, partition UInt16, offset UInt64, ref UInt64, ${words('source', 'instance', 'delivery')},
     received_at Int64, ingested_at Int64, writer_epoch UInt64, status Int8, reason ${WORDS}, detail String, events UInt16,
-    ${texts('key', 'headers', 'salt', 'leaf', 'value')}`,
+    ${texts('key', 'headers')}, salt FixedString(16), leaf FixedString(32), value String`,
   columns: {
     ...named('tenant', 'topic', 'source_epoch', 'partition', 'offset', 'ref', 'source', 'instance', 'delivery'),
     received_at: millis('received_at'),
     ingested_at: micros('ingested_at'),
     ...named('writer_epoch', 'status', 'reason', 'detail', 'events', 'key', 'headers'),
-    salt: 'unhex(salt)',
-    leaf: 'unhex(leaf)',
-    value: 'value',
+    ...named('salt', 'leaf', 'value'),
   },
   refColumn: 5,
   place: 'offset',
@@ -70,6 +70,7 @@ export const RECORDS: FileTableSpec = {
 
 export const EVENTS: FileTableSpec = {
   table: 'events',
+  format: 'TSV',
   structure: `tenant ${WORDS}, ref UInt64, event_id UUID, content_hash String, disposition Int8, first_ref UInt64, ${words('family', 'source', 'instance')},
     native_id String, type ${WORDS}, occurred_at Int64, precision Int8, observed_at Nullable(Int64), received_at Int64, ingested_at Int64,
     sequence String, ${words('action', 'stage', 'outcome', 'outcome_code')}, outcome_reason String, actor_kind ${WORDS}, ${texts('actor_key', 'actor', 'parties')},
@@ -140,6 +141,7 @@ export const EVENT_KEYS: DerivedTableSpec = {
 
 export const EDGES: FileTableSpec = {
   table: 'edges',
+  format: 'TSV',
   structure: `tenant ${WORDS}, key String, direction Int8, other String, other_class Int8, relation ${WORDS}, confidence Int8, rule ${WORDS}, principal String,
     ref UInt64, occurred_at Int64, received_at Int64, ingested_at Int64`,
   columns: {

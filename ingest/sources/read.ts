@@ -169,8 +169,9 @@ function typed<T>(doc: Doc, path: Path, fits: (value: unknown) => value is T): T
 
 // Where a path ends early because a step on the way is of another type: the path of that step.
 function wrongStep(doc: Doc, path: Path): Path | undefined {
+  let value = doc.json;
   for (let length = 1; length < path.length; length += 1) {
-    const value = at(doc.json, ...path.slice(0, length));
+    value = at(value, path[length - 1] ?? '');
     if (value === undefined || value === null) return undefined;
     if (typeof path[length] === 'number' ? !Array.isArray(value) : !isObject(value)) return path.slice(0, length);
   }

@@ -1,5 +1,5 @@
 import type { Disposition, Reason } from '../../model/reason.ts';
-import type { PackedRecord } from './pack.ts';
+import type { UnpackedRecord } from './pack.ts';
 
 /** How records ended: `accepted`, `duplicate`, `conflict`, and each reason for a rejection, by count. */
 export type Ends = Readonly<Partial<Record<Exclude<Disposition, 'rejected'> | Reason, number>>>;
@@ -24,7 +24,7 @@ export interface BatchSummary {
 }
 
 /** Gathers a summary, record by record, in the order of the log. */
-export function createSummary(): { add(record: PackedRecord, end: RecordEnd): void; result(): BatchSummary } {
+export function createSummary(): { add(record: UnpackedRecord, end: RecordEnd): void; result(): BatchSummary } {
   const ends: Partial<Record<keyof Ends, number>> = {};
   let [records, events, firstOffset, lastOffset, ingestedFromUs, ingestedToUs] = [
     0,

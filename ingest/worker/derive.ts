@@ -106,7 +106,7 @@ function parseInputOf(
   };
 }
 
-// Names such as `__proto__` are left out of what adapters see; the bytes of the record keep them. Bytes that can hold no
+// Names such as `__proto__` are left out of what adapters see; the bytes of the record keep them. Text that can hold no
 // such name, neither plain nor escaped, need no further look.
 const SUSPECT = ['__proto__', 'constructor', '\\u'];
 
@@ -114,7 +114,7 @@ function parseJson(value: Buffer): { readonly value: unknown } | undefined {
   const text = value.toString('utf8');
   try {
     return {
-      value: SUSPECT.some((word) => value.includes(word))
+      value: SUSPECT.some((word) => text.includes(word))
         ? secureJson.parse(text, null, { protoAction: 'remove', constructorAction: 'remove' })
         : JSON.parse(text),
     };

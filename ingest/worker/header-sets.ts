@@ -4,6 +4,8 @@ import { frameHeaders } from '../../ledger/leaf.ts';
 export interface HeaderSet {
   readonly map: ReadonlyMap<string, string>;
   readonly frame: Buffer;
+  /** The text from which they were read, as it is stored. */
+  readonly text: Buffer;
 }
 
 const MAX_SETS = 2_000;
@@ -15,7 +17,7 @@ export function createHeaderSets(): (headers: string) => HeaderSet {
     const found = sets.get(headers);
     if (found) return found;
     const entries = Object.entries(JSON.parse(headers) as Record<string, string>);
-    const made = { map: new Map(entries), frame: frameHeaders(entries) };
+    const made = { map: new Map(entries), frame: frameHeaders(entries), text: Buffer.from(headers, 'utf8') };
     if (sets.size >= MAX_SETS) sets.clear();
     sets.set(headers, made);
     return made;

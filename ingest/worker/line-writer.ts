@@ -1,20 +1,22 @@
 import { createLeafHasher } from '../../ledger/leaf.ts';
 import { refOf } from '../../model/position.ts';
 import type { Disposition } from '../../model/reason.ts';
-import { encodeEvent, encodeRecord } from '../../store/encode.ts';
-import type { BatchLines, RecordRow } from '../../store/encode.ts';
+import { encodeEvent } from '../../store/encode.ts';
+import { encodeRecord } from '../../store/encode-record.ts';
+import type { BatchLines } from '../../store/encode.ts';
+import type { RecordRow } from '../../store/encode-record.ts';
 import { HEADERS } from '../log/event-log.ts';
 import type { RecordEnd } from './batch-summary.ts';
 import { PARSER_VERSION } from './derive.ts';
 import type { Derived } from './derive.ts';
 import type { HeaderSet } from './header-sets.ts';
-import type { PackedRecord } from './pack.ts';
+import type { UnpackedRecord } from './pack.ts';
 import type { Standing } from './repeats.ts';
 import type { TransformJob } from './transform.ts';
 
 /** A record and what it means. */
 export interface DerivedRecord {
-  readonly record: PackedRecord;
+  readonly record: UnpackedRecord;
   readonly headers: HeaderSet;
   readonly derived: Derived;
 }
@@ -62,7 +64,7 @@ function recordRow(
   const { record, headers } = item;
   const { topic, partition, sourceEpoch } = job;
   const { offset, value, receivedAtMs } = record;
-  const content = { key: Buffer.from(record.key, 'utf8'), value, headers: headers.frame };
+  const content = { key: record.keyBytes, value, headers: headers.frame };
   const { salt, leaf } = hashOf({ tenant, topic, partition, offset, sourceEpoch }, 'record', receivedAtMs, content);
   const header = (name: string): string => headers.map.get(name) ?? '';
   return {
@@ -81,8 +83,8 @@ function recordRow(
     delivery: header(HEADERS.delivery),
     ingestedAtUs: record.ingestedAtUs,
     writerEpoch: job.writerEpoch,
-    key: record.key,
-    headers: record.headers,
+    key: record.keyBytes,
+    headers: headers.text,
     status: end.status,
     reason: end.reason,
     detail: end.detail,

@@ -9,6 +9,11 @@ export interface PackedRecord {
   readonly value: Buffer;
 }
 
+/** A record of a block. Its bytes are views into the block. */
+export interface UnpackedRecord extends Omit<PackedRecord, 'key'> {
+  readonly keyBytes: Buffer;
+}
+
 const FRAME = 36;
 const TRAILER = 8;
 
@@ -60,7 +65,7 @@ export function packRecords(records: Iterable<PackedRecord>, bytes: number): Arr
 }
 
 /** The records of a block, one after another; values are views into it. */
-export function* unpackRecords(block: ArrayBuffer): Generator<PackedRecord> {
+export function* unpackRecords(block: ArrayBuffer): Generator<UnpackedRecord> {
   const buffer = Buffer.from(block);
   const end = buffer.readDoubleLE(buffer.length - TRAILER);
   for (let at = 0; at < end;) {
@@ -71,7 +76,7 @@ export function* unpackRecords(block: ArrayBuffer): Generator<PackedRecord> {
 }
 
 /** Finds a record of a block by its offset. The block is read through once, whatever is asked then. */
-export function findPacked(block: ArrayBuffer): (offset: number) => PackedRecord | undefined {
+export function findPacked(block: ArrayBuffer): (offset: number) => UnpackedRecord | undefined {
   const buffer = Buffer.from(block);
   const end = buffer.readDoubleLE(buffer.length - TRAILER);
   const places = new Map<number, number>();
@@ -85,7 +90,7 @@ export function findPacked(block: ArrayBuffer): (offset: number) => PackedRecord
   };
 }
 
-function recordAt(buffer: Buffer, at: number): PackedRecord {
+function recordAt(buffer: Buffer, at: number): UnpackedRecord {
   const key = at + FRAME + buffer.readUInt32LE(at + 24);
   const headers = key + buffer.readUInt32LE(at + 28);
   const value = headers + buffer.readUInt32LE(at + 32);
@@ -93,7 +98,7 @@ function recordAt(buffer: Buffer, at: number): PackedRecord {
     offset: buffer.readDoubleLE(at),
     receivedAtMs: buffer.readDoubleLE(at + 8),
     ingestedAtUs: buffer.readDoubleLE(at + 16),
-    key: buffer.toString('utf8', at + FRAME, key),
+    keyBytes: buffer.subarray(at + FRAME, key),
     headers: buffer.toString('utf8', key, headers),
     value: buffer.subarray(headers, value),
   };

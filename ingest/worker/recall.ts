@@ -3,7 +3,7 @@ import { positionOf } from '../../model/position.ts';
 import type { KnownEvent, RecalledRecord } from '../../store/stored-records.ts';
 import type { IdentifiedEvent } from './derive.ts';
 import { findPacked } from './pack.ts';
-import type { PackedRecord } from './pack.ts';
+import type { UnpackedRecord } from './pack.ts';
 import type { TransformJob } from './transform.ts';
 
 /**
@@ -25,7 +25,7 @@ export interface RecallDeps {
   /** The stored records of these references. */
   readonly recall: (refs: readonly bigint[]) => Promise<readonly RecalledRecord[]>;
   /** The events of a record, in order; empty where it has none. */
-  readonly derive: (record: Pick<PackedRecord, 'headers' | 'receivedAtMs' | 'value'>) => readonly IdentifiedEvent[];
+  readonly derive: (record: Pick<UnpackedRecord, 'headers' | 'receivedAtMs' | 'value'>) => readonly IdentifiedEvent[];
 }
 
 // A record may have a megabyte, so few are fetched at a time.

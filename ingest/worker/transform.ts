@@ -13,7 +13,7 @@ import { createLineWriter } from './line-writer.ts';
 import type { DerivedRecord } from './line-writer.ts';
 import { createKnownIds } from './known-ids.ts';
 import { unpackRecords } from './pack.ts';
-import type { PackedRecord } from './pack.ts';
+import type { UnpackedRecord } from './pack.ts';
 import { createRecall } from './recall.ts';
 import type { RecallDeps } from './recall.ts';
 import { createRepeats } from './repeats.ts';
@@ -105,7 +105,7 @@ export function createTransformer(deps: TransformDeps): Transformer {
     return { id: job.id, ...summary.result(), accepted, digests: digestsOf(lines), files: writeFiles(job, lines) };
   }
 
-  function deriveOne(record: PackedRecord, job: TransformJob): DerivedRecord {
+  function deriveOne(record: UnpackedRecord, job: TransformJob): DerivedRecord {
     const headers = headersOf(record.headers);
     const refused = job.refused.length > 0 && job.refused.includes(record.offset);
     const derived: Derived = refused
@@ -114,7 +114,7 @@ export function createTransformer(deps: TransformDeps): Transformer {
     return { record, headers, derived };
   }
 
-  function deriveAgain(record: Pick<PackedRecord, 'headers' | 'receivedAtMs' | 'value'>): readonly IdentifiedEvent[] {
+  function deriveAgain(record: Pick<UnpackedRecord, 'headers' | 'receivedAtMs' | 'value'>): readonly IdentifiedEvent[] {
     const derived = deriveRecord({ ...record, headers: headersOf(record.headers).map }, deps.context);
     return derived.ok ? derived.events : [];
   }
@@ -155,8 +155,8 @@ function* eventsOf(records: readonly DerivedRecord[]): Generator<IdentifiedEvent
   for (const { derived } of records) if (derived.ok) yield* derived.events;
 }
 
-function* slicesOf(records: Iterable<PackedRecord>, size: () => number): Generator<PackedRecord[]> {
-  let slice: PackedRecord[] = [];
+function* slicesOf(records: Iterable<UnpackedRecord>, size: () => number): Generator<UnpackedRecord[]> {
+  let slice: UnpackedRecord[] = [];
   for (const record of records) {
     slice.push(record);
     if (slice.length < size()) continue;
@@ -177,8 +177,8 @@ function digestsOf(lines: BatchLines): BatchDigests {
 
 function writeFiles(job: TransformJob, lines: BatchLines): TransformResult['files'] {
   const write = (name: keyof TransformResult['files']): string => {
-    const path = `${job.prefix}.${name}.tsv`;
-    writeFileSync(path, lines[name].tsv.bytes(), { mode: 0o600 });
+    const path = `${job.prefix}.${name}`;
+    writeFileSync(path, lines[name].rows.bytes(), { mode: 0o600 });
     return path;
   };
   return { records: write('records'), events: write('events'), edges: write('edges') };

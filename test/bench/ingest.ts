@@ -11,17 +11,17 @@ import { openStore } from '../../store/clickhouse.ts';
 import type { Store } from '../../store/clickhouse.ts';
 import { cloudtrailEvent, cloudtrailRecord } from '../support/cloudtrail-records.ts';
 
-const WARM_UP = 30_000;
+const WARM_UP = 150_000;
 const TABLES = ['records', 'events', 'event_keys', 'edges'] as const;
 
 /**
  * How fast the real worker makes what the log holds queryable (parse, identity, hash, keys, edges, fsync, read-back),
  * against the engine alone inserting the very same rows into equal tables from files; in one run.
  * Arguments: number of records
- * (120,000; the first 30,000 warm up), rows a batch.
+ * (350,000; the first 150,000 warm up, for compilers take that long to settle), rows a batch.
  */
 export async function benchIngest(args: readonly string[]): Promise<void> {
-  const count = Number(args[0] ?? 120_000);
+  const count = Number(args[0] ?? 350_000);
   const folder = await mkdtemp(join(process.env['BENCH_FOLDER'] ?? '/tmp', 'custody-bench-'));
   const store = await openStore({ folder });
   const log = openEmbeddedLog({ folder });

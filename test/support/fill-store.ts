@@ -6,7 +6,8 @@ import type { AuditEvent } from '../../model/event.ts';
 import { refOf } from '../../model/position.ts';
 import type { Micros } from '../../model/time.ts';
 import type { Store } from '../../store/clickhouse.ts';
-import { createBatchLines, encodeEvent, encodeRecord, textsOf } from '../../store/encode.ts';
+import { createBatchLines, encodeEvent, textsOf } from '../../store/encode.ts';
+import { encodeRecord } from '../../store/encode-record.ts';
 import { EDGES, EVENT_KEYS, EVENTS, insertInto, RECORDS } from '../../store/tables.ts';
 
 export interface Filled {
@@ -30,7 +31,7 @@ export async function fillStore(store: Store, events: readonly AuditEvent[], opt
     const place = { tenant: options.tenant, ref, receivedAtMs, ingestedAtUs: receivedAtMs * 1_000 };
     encodeRecord(lines.records, {
       ...place, topic: event.family, sourceEpoch: 1, partition: 0, offset, source: event.source, instance: event.instance, delivery: 'import',
-      writerEpoch: 1, status: 'accepted', reason: '', detail: '', events: 1, key: event.instance, headers: '{}', salt: '0'.repeat(32), leaf, value,
+      writerEpoch: 1, status: 'accepted', reason: '', detail: '', events: 1, key: Buffer.from(event.instance), headers: Buffer.from('{}'), salt: '0'.repeat(32), leaf, value,
     }); // prettier-ignore
     const identity = { eventId: eventIdOf(options.tenant, event), contentHash: contentHashOf(event) };
     encodeEvent(lines, { ...place, ...identity, disposition: 'accepted', firstRef: ref }, event, textsOf(event), '1');
@@ -40,9 +41,16 @@ export async function fillStore(store: Store, events: readonly AuditEvent[], opt
     [EVENTS, lines.events],
     [EDGES, lines.edges],
   ] as const) {
-    const file = join(options.folder, `${spec.table}.tsv`);
-    await writeFile(file, table.tsv.bytes());
-    await store.writer.insertFile({ into: insertInto(spec), where: '', structure: spec.structure, file, params: {} });
+    const file = join(options.folder, spec.table);
+    await writeFile(file, table.rows.bytes());
+    await store.writer.insertFile({
+      into: insertInto(spec),
+      where: '',
+      format: spec.format,
+      structure: spec.structure,
+      file,
+      params: {},
+    });
   }
   await store.writer.run(`${insertInto(EVENT_KEYS)} FROM ${EVENT_KEYS.source} WHERE ${EVENT_KEYS.only}`);
 }

@@ -30,7 +30,6 @@ export interface FileInsert {
   /** `INSERT INTO t (...) SELECT ... FROM` and what follows the source, such as a WHERE. */
   readonly into: string;
   readonly where: string;
-  readonly format: 'TSV' | 'RowBinary';
   readonly structure: string;
   readonly file: string;
   readonly params: Query<unknown>['params'];
@@ -102,7 +101,7 @@ function openClient(path: string): ReturnType<typeof createClient> {
 }
 
 function insertFromFile(session: Session, insert: FileInsert): Promise<void> {
-  const sql = `${insert.into} FROM file({source_file:String}, '${insert.format}', {source_structure:String}) ${insert.where}`;
+  const sql = `${insert.into} FROM file({source_file:String}, 'RowBinary', {source_structure:String}) ${insert.where}`;
   return session.run(sql, { ...insert.params, source_file: insert.file, source_structure: insert.structure });
 }
 

@@ -1,4 +1,6 @@
+import { crc32 } from 'node:zlib';
 import { z } from 'zod';
+import type { BinaryRows } from './binary-rows.ts';
 import type { Query } from './query.ts';
 import type { Session } from './session.ts';
 import type { TableSpec } from './tables.ts';
@@ -42,6 +44,17 @@ export async function readDigest(session: Pick<Session, 'read'>, spec: TableSpec
 /** Whether two digests agree in everything. */
 export function sameDigest(a: Digest, b: Digest): boolean {
   return a.rows === b.rows && a.places === b.places && a.first === b.first && a.last === b.last && a.sum === b.sum;
+}
+
+/** Rows of one table on their way, and what a read-back must find. */
+export interface TableRows {
+  readonly rows: BinaryRows;
+  readonly digest: DigestBuilder;
+}
+
+/** The engine's `CRC32` of a text in UTF-8, or of bytes. */
+export function crcOf(text: string | Uint8Array): number {
+  return crc32(text);
 }
 
 /** Gathers the digest of rows as they are made. Rows come in order of place. */

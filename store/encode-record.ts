@@ -1,7 +1,6 @@
 import type { Disposition } from '../model/reason.ts';
-import type { BinaryRows } from './binary-rows.ts';
-import type { DigestBuilder } from './digest.ts';
-import { crcOf } from './tsv.ts';
+import { crcOf } from './digest.ts';
+import type { TableRows } from './digest.ts';
 
 /** A record as it is stored. Times: milliseconds and microseconds since 1970, UTC. */
 export interface RecordRow {
@@ -30,23 +29,11 @@ export interface RecordRow {
   readonly value: Uint8Array;
 }
 
-/** Records on their way, and what a read-back must find. */
-export interface RecordRows {
-  readonly rows: BinaryRows;
-  readonly digest: DigestBuilder;
-}
-
 /** How the tables number dispositions. */
 export const STATUS: Record<Disposition, number> = { accepted: 1, duplicate: 2, conflict: 3, rejected: 4 };
 
-// Numbers, hashes and lengths of a row; what is text or bytes comes on top, text with up to three bytes a character.
-const ROW_BYTES = 256;
-
 /** Adds a record, column by column as `RECORDS.structure` names them. */
-export function encodeRecord({ rows, digest }: RecordRows, row: RecordRow): void {
-  const words = row.tenant.length + row.topic.length + row.source.length + row.instance.length + row.delivery.length;
-  const bytes = row.key.length + row.headers.length + row.value.length;
-  rows.begin(ROW_BYTES + 3 * (words + row.reason.length + row.detail.length) + bytes);
+export function encodeRecord({ rows, digest }: TableRows, row: RecordRow): void {
   rows.text(row.tenant);
   rows.text(row.topic);
   rows.uint16(row.sourceEpoch);

@@ -2,16 +2,14 @@ import { ACTIONS } from '../model/action.ts';
 import type { ActorRef } from '../model/actor.ts';
 import type { AuditEvent, Confidence, Edge, EventKey } from '../model/event.ts';
 import { quoteJson } from '../model/canonical-json.ts';
-import type { Key, KeyClass } from '../model/key.ts';
+import type { KeyClass } from '../model/key.ts';
 import type { Disposition } from '../model/reason.ts';
 import type { Precision } from '../model/time.ts';
 import { createBinaryRows } from './binary-rows.ts';
-import { createDigest } from './digest.ts';
+import type { BinaryRows } from './binary-rows.ts';
+import { createDigest, crcOf } from './digest.ts';
 import { STATUS } from './encode-record.ts';
-import type { RecordRows } from './encode-record.ts';
-import type { Digest, DigestBuilder } from './digest.ts';
-import { createTsvBuilder, crcOf, escapeTsv } from './tsv.ts';
-import type { TsvBuilder } from './tsv.ts';
+import type { Digest, DigestBuilder, TableRows } from './digest.ts';
 
 /** The identity and the place of an event. */
 export interface EventPlace {
@@ -59,34 +57,24 @@ const CLASS: Record<KeyClass, number> = { chain: 1, session: 2, hub: 3 };
 const CONFIDENCE: Record<Confidence, number> = { exact: 1, asserted: 2, inferred: 3 };
 const DIRECTION = { down: 1, up: 2 } as const;
 
-/** Lines of one table on their way, and what a read-back must find. */
-export interface TableLines {
-  readonly rows: TsvBuilder;
-  readonly digest: DigestBuilder;
-}
-
 /** What one batch becomes, table by table. */
 export interface BatchLines {
-  readonly records: RecordRows;
-  readonly events: TableLines;
+  readonly records: TableRows;
+  readonly events: TableRows;
   /** The engine makes the rows of keys from the events; what it must find is computed here all the same. */
   readonly keys: DigestBuilder;
-  readonly edges: TableLines;
+  readonly edges: TableRows;
 }
 
 export type BatchDigests = { readonly [Table in keyof BatchLines]: Digest };
 
-/** Empty lines for a batch of about so many bytes of values. */
+/** Empty rows for a batch of about so many bytes of values. */
 export function createBatchLines(bytes: number): BatchLines {
-  const tsv = (size: number): TableLines => ({
-    rows: createTsvBuilder(Math.ceil(size) + 4_096),
-    digest: createDigest(),
-  });
-  const records = { rows: createBinaryRows(Math.ceil(bytes * 1.25) + 4_096), digest: createDigest() };
-  return { records, events: tsv(bytes * 1.5), keys: createDigest(), edges: tsv(bytes / 4) };
+  const table = (size: number): TableRows => ({ rows: createBinaryRows(size), digest: createDigest() });
+  return { records: table(bytes * 1.25), events: table(bytes * 1.5), keys: createDigest(), edges: table(bytes / 4) };
 }
 
-/** Adds an event and, if it counts, its keys and edges. */
+/** Adds an event, column by column as `EVENTS.structure` names them, and if it counts, its keys and edges. */
 export function encodeEvent(
   lines: BatchLines,
   place: EventPlace,
@@ -94,39 +82,79 @@ export function encodeEvent(
   texts: EventTexts,
   parserVersion: string,
 ): void {
-  const { ref } = place;
-  const tenant = escapeTsv(place.tenant);
-  const refText = String(ref);
-  const occurred = event.occurred.at;
-  const tail = `\t${place.receivedAtMs}\t${place.ingestedAtUs}`;
-  lines.events.rows.add(
-    `${tenant}\t${refText}\t${place.eventId}\t${place.contentHash}\t${STATUS[place.disposition]}\t${place.firstRef}\t${event.family}\t${event.source}\t` +
-      `${escapeTsv(event.instance)}\t${escapeTsv(event.nativeId)}\t${escapeTsv(event.type)}\t${occurred}\t${PRECISION[event.occurred.precision]}\t` +
-      `${event.observed?.at ?? '\\N'}${tail}\t${whatHappened(event)}\t${whoDidIt(event, texts)}\t${escapeTsv(texts.facts)}\t` +
-      `${escapeTsv(texts.keysJson)}\t${escapeTsv(texts.unread)}\t${parserVersion}\n`,
-  );
+  const { rows, digest } = lines.events;
+  rows.text(place.tenant);
+  rows.uint64(place.ref);
+  rows.uuid(place.eventId);
+  rows.fixed(place.contentHash);
+  rows.int8(STATUS[place.disposition]);
+  rows.uint64(place.firstRef);
+  for (const text of [event.family, event.source, event.instance, event.nativeId, event.type]) rows.text(text);
+  rows.int64(event.occurred.at);
+  rows.int8(PRECISION[event.occurred.precision]);
+  rows.nullable(event.observed?.at);
+  rows.int64(place.receivedAtMs);
+  rows.int64(place.ingestedAtUs);
+  whatHappened(rows, event);
+  whoDidIt(rows, event, texts);
+  for (const text of [texts.facts, texts.keysJson, texts.unread, parserVersion]) rows.text(text);
   const check = crcOf(`${event.nativeId}\t${event.type}\t${event.action}\t${texts.facts}`) + STATUS[place.disposition];
-  lines.events.digest.add(ref, check + Number(place.firstRef % 1_048_573n));
+  digest.add(place.ref, check + Number(place.firstRef % 1_048_573n));
   if (place.disposition !== 'accepted') return;
-  for (const { key } of texts.keys) lines.keys.add(ref, crcOf(key));
-  if (texts.edges.length > 0)
-    encodeEdges(lines.edges, ref, texts.edges, `${tenant}\t`, `\t${refText}\t${occurred}${tail}\n`);
+  for (const { key } of texts.keys) lines.keys.add(place.ref, crcOf(key));
+  for (const edge of texts.edges) {
+    encodeEdge(lines.edges, place, event, edge, 'down');
+    encodeEdge(lines.edges, place, event, edge, 'up');
+  }
 }
 
-function whatHappened(event: AuditEvent): string {
-  return (
-    `${escapeTsv(event.sequence ?? '')}\t${event.action}\t${ACTIONS[event.action]}\t${event.outcome}\t${escapeTsv(event.outcomeCode ?? '')}\t` +
-    escapeTsv(event.outcomeReason ?? '')
-  );
+function whatHappened(rows: BinaryRows, event: AuditEvent): void {
+  rows.text(event.sequence ?? '');
+  rows.text(event.action);
+  rows.text(ACTIONS[event.action]);
+  rows.text(event.outcome);
+  rows.text(event.outcomeCode ?? '');
+  rows.text(event.outcomeReason ?? '');
 }
 
-function whoDidIt(event: AuditEvent, texts: EventTexts): string {
+function whoDidIt(rows: BinaryRows, event: AuditEvent, texts: EventTexts): void {
   const { actor, credential, resource } = event;
-  return (
-    `${actor.kind}\t${escapeTsv(actor.key)}\t${escapeTsv(texts.actor)}\t${escapeTsv(texts.parties)}\t` +
-    `${escapeTsv(credential?.kind ?? '')}\t${escapeTsv(credential?.key ?? '')}\t${escapeTsv(resource?.type ?? '')}\t${escapeTsv(resource?.key ?? '')}\t` +
-    `${escapeTsv(resource?.display ?? '')}\t${escapeTsv(event.environment ?? '')}\t${escapeTsv(event.sourceIp ?? '')}\t${escapeTsv(event.userAgent ?? '')}`
-  );
+  rows.text(actor.kind);
+  rows.text(actor.key);
+  rows.text(texts.actor);
+  rows.text(texts.parties);
+  rows.text(credential?.kind ?? '');
+  rows.text(credential?.key ?? '');
+  rows.text(resource?.type ?? '');
+  rows.text(resource?.key ?? '');
+  rows.text(resource?.display ?? '');
+  rows.text(event.environment ?? '');
+  rows.text(event.sourceIp ?? '');
+  rows.text(event.userAgent ?? '');
+}
+
+function encodeEdge(
+  { rows, digest }: TableRows,
+  place: EventPlace,
+  event: AuditEvent,
+  edge: Edge,
+  direction: keyof typeof DIRECTION,
+): void {
+  const [own, other] = direction === 'down' ? [edge.parent, edge.child] : [edge.child, edge.parent];
+  rows.text(place.tenant);
+  rows.text(own.key);
+  rows.int8(DIRECTION[direction]);
+  rows.text(other.key);
+  rows.int8(CLASS[other.class]);
+  rows.text(edge.relation);
+  rows.int8(CONFIDENCE[edge.confidence]);
+  rows.text(edge.rule);
+  rows.text(edge.principal ?? '');
+  rows.uint64(place.ref);
+  rows.int64(event.occurred.at);
+  rows.int64(place.receivedAtMs);
+  rows.int64(place.ingestedAtUs);
+  digest.add(place.ref, crcOf(own.key) + DIRECTION[direction]);
 }
 
 // As JSON.stringify writes it. The engine takes no half of a surrogate pair, so what holds one is mended as in UTF-8.
@@ -144,27 +172,6 @@ function partiesOf(event: AuditEvent): string {
   if (event.actChain) parties.actChain = event.actChain;
   if (event.initiator) parties.initiator = event.initiator;
   return JSON.stringify(parties);
-}
-
-function encodeEdges(
-  lines: BatchLines['edges'],
-  ref: bigint,
-  edges: readonly Edge[],
-  head: string,
-  tail: string,
-): void {
-  let text = '';
-  const line = (edge: Edge, key: Key, direction: keyof typeof DIRECTION, other: Key): void => {
-    text +=
-      `${head}${escapeTsv(key.key)}\t${DIRECTION[direction]}\t${escapeTsv(other.key)}\t${CLASS[other.class]}\t${edge.relation}\t` +
-      `${CONFIDENCE[edge.confidence]}\t${escapeTsv(edge.rule)}\t${escapeTsv(edge.principal ?? '')}${tail}`;
-    lines.digest.add(ref, crcOf(key.key) + DIRECTION[direction]);
-  };
-  for (const edge of edges) {
-    line(edge, edge.parent, 'down', edge.child);
-    line(edge, edge.child, 'up', edge.parent);
-  }
-  lines.rows.add(text);
 }
 
 // A row is told from others of its event by key and role (tables.ts, identity), so the first of equals stands for all.

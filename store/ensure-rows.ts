@@ -94,8 +94,8 @@ async function insert(writer: Writer, rows: StagedRows, onlyMissing: boolean): P
   const missing = `${spec.identity} NOT IN (SELECT ${spec.identity} FROM ${spec.table} WHERE ${range.where})`;
   if ('file' in rows) {
     const where = onlyMissing ? { where: `WHERE ${missing}`, params: range.params } : { where: '', params: {} };
-    const { format, structure } = rows.spec;
-    await writer.insertFile({ into: insertInto(spec), format, structure, file: rows.file, ...where });
+    const { structure } = rows.spec;
+    await writer.insertFile({ into: insertInto(spec), structure, file: rows.file, ...where });
     return;
   }
   const { source, only } = rows.spec;

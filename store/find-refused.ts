@@ -23,7 +23,6 @@ export async function findRefused(writer: Writer, { spec, file }: Pick<FileRows,
       await writer.insertFile({
         into: insertInto(spec, trial),
         where: '',
-        format: spec.format,
         structure: spec.structure,
         file: trialFile,
         params: {},

@@ -1,9 +1,6 @@
 import { Problem } from '../model/problem.ts';
 import type { FileTableSpec } from './tables.ts';
 
-const NEWLINE = 0x0a;
-const TAB = 0x09;
-
 /** The rows of one reference: a range of bytes of a file. */
 export interface RowGroup {
   readonly ref: bigint;
@@ -14,8 +11,9 @@ export interface RowGroup {
 /** Cuts the file of a table into rows, and joins neighbours of one reference. */
 export function groupRows(bytes: Buffer, spec: FileTableSpec): RowGroup[] {
   const groups: RowGroup[] = [];
+  const types = columnTypes(spec.structure);
   for (let start = 0; start < bytes.length;) {
-    const { ref, end } = spec.format === 'TSV' ? lineAt(bytes, start, spec.refColumn) : rowAt(bytes, start, spec);
+    const { ref, end } = rowAt(bytes, start, types, spec.refColumn);
     const last = groups.at(-1);
     if (last?.ref === ref) last.end = end;
     else groups.push({ ref, start, end });
@@ -24,20 +22,16 @@ export function groupRows(bytes: Buffer, spec: FileTableSpec): RowGroup[] {
   return groups;
 }
 
-function lineAt(bytes: Buffer, start: number, refColumn: number): { ref: bigint; end: number } {
-  const newline = bytes.indexOf(NEWLINE, start);
-  let from = start;
-  for (let index = 0; index < refColumn; index += 1) from = bytes.indexOf(TAB, from) + 1;
-  const text = bytes.toString('latin1', from, bytes.indexOf(TAB, from));
-  if (!/^\d{1,20}$/.test(text)) throw noReference();
-  return { ref: BigInt(text), end: newline < 0 ? bytes.length : newline + 1 };
-}
-
-function rowAt(bytes: Buffer, start: number, spec: FileTableSpec): { ref: bigint; end: number } {
+function rowAt(
+  bytes: Buffer,
+  start: number,
+  types: readonly string[],
+  refColumn: number,
+): { ref: bigint; end: number } {
   let at = start;
   let ref: bigint | undefined;
-  for (const [index, type] of columnTypes(spec.structure).entries()) {
-    if (index === spec.refColumn) ref = bytes.readBigUInt64LE(at);
+  for (const [index, type] of types.entries()) {
+    if (index === refColumn) ref = bytes.readBigUInt64LE(at);
     at += sizeAt(bytes, at, type);
   }
   if (ref === undefined || at > bytes.length) throw noReference();
@@ -49,6 +43,9 @@ function columnTypes(structure: string): string[] {
 }
 
 function sizeAt(bytes: Buffer, at: number, type: string): number {
+  const inner = /^Nullable\((.+)\)$/.exec(type)?.[1];
+  if (inner !== undefined) return bytes.readUInt8(at) === 1 ? 1 : 1 + sizeAt(bytes, at + 1, inner);
+  if (type === 'UUID') return 16;
   const bits = /^U?Int(\d+)$/.exec(type)?.[1];
   if (bits !== undefined) return Number(bits) / 8;
   const fixed = /^FixedString\((\d+)\)$/.exec(type)?.[1];

@@ -14,11 +14,10 @@ export interface TableSpec {
 }
 
 /**
- * A table whose rows come in a file, with columns that are cheap to make and to read: whole numbers for times and
- * enums. Tab-separated where most is text (tsv.ts), binary where most is bytes (binary-rows.ts).
+ * A table whose rows come in a file (binary-rows.ts), with columns that are cheap to make and to read: whole numbers for
+ * times and enums.
  */
 export interface FileTableSpec extends TableSpec {
-  readonly format: 'TSV' | 'RowBinary';
   /** Columns of the file, with types. */
   readonly structure: string;
   /** Which column of the file, from 0, holds the reference. */
@@ -51,7 +50,6 @@ function words(...names: readonly string[]): string {
 
 export const RECORDS: FileTableSpec = {
   table: 'records',
-  format: 'RowBinary',
   structure: `${words('tenant', 'topic')}, source_epoch UInt16, partition UInt16, offset UInt64, ref UInt64, ${words('source', 'instance', 'delivery')},
     received_at Int64, ingested_at Int64, writer_epoch UInt64, status Int8, reason ${WORDS}, detail String, events UInt16,
     ${texts('key', 'headers')}, salt FixedString(16), leaf FixedString(32), value String`,
@@ -70,15 +68,13 @@ export const RECORDS: FileTableSpec = {
 
 export const EVENTS: FileTableSpec = {
   table: 'events',
-  format: 'TSV',
-  structure: `tenant ${WORDS}, ref UInt64, event_id UUID, content_hash String, disposition Int8, first_ref UInt64, ${words('family', 'source', 'instance')},
+  structure: `tenant ${WORDS}, ref UInt64, event_id UUID, content_hash FixedString(16), disposition Int8, first_ref UInt64, ${words('family', 'source', 'instance')},
     native_id String, type ${WORDS}, occurred_at Int64, precision Int8, observed_at Nullable(Int64), received_at Int64, ingested_at Int64,
     sequence String, ${words('action', 'stage', 'outcome', 'outcome_code')}, outcome_reason String, actor_kind ${WORDS}, ${texts('actor_key', 'actor', 'parties')},
     credential_kind ${WORDS}, credential_key String, resource_type ${WORDS}, ${texts('resource_key', 'resource_display')}, environment ${WORDS},
     ${texts('source_ip', 'user_agent', 'facts', 'keys', 'unread')}, parser_version ${WORDS}`,
   columns: {
-    ...named('tenant', 'ref', 'event_id'),
-    content_hash: 'unhex(content_hash)',
+    ...named('tenant', 'ref', 'event_id', 'content_hash'),
     ...named('disposition', 'first_ref', 'family', 'source', 'instance', 'native_id', 'type'),
     occurred_at: micros('occurred_at'),
     precision: 'precision',
@@ -141,7 +137,6 @@ export const EVENT_KEYS: DerivedTableSpec = {
 
 export const EDGES: FileTableSpec = {
   table: 'edges',
-  format: 'TSV',
   structure: `tenant ${WORDS}, key String, direction Int8, other String, other_class Int8, relation ${WORDS}, confidence Int8, rule ${WORDS}, principal String,
     ref UInt64, occurred_at Int64, received_at Int64, ingested_at Int64`,
   columns: {

@@ -46,7 +46,7 @@ export async function fillStore(store: Store, events: readonly AuditEvent[], opt
     await store.writer.insertFile({
       into: insertInto(spec),
       where: '',
-      format: spec.format,
+
       structure: spec.structure,
       file,
       params: {},

@@ -216,15 +216,14 @@ describe('an engine that lets down while the process lives', () => {
 
 describe('an engine that refuses a row', () => {
   const marker = /"eventID":"[^"]+"/;
-  const poisoned = (file: string, needle: string): Promise<boolean> =>
-    readFile(file, 'utf8').then((text) => text.includes(needle));
+  const SPECS = { records: RECORDS, events: EVENTS, edges: EDGES } as const;
 
-  test.each(['records', 'events', 'edges'])(
+  test.each(['records', 'events', 'edges'] as const)(
     'of %s: the record is kept with its reason, the others are not touched',
     async (table) => {
       // The event at offset 9 begins a session, so it has edges.
       const eventId = marker.exec(cloudtrailRecord(cloudtrailEvent(9)).value.toString('utf8'))?.[0].slice(11, -1) ?? '';
-      const ref = String((5n << 58n) | (9n << 12n));
+      const ref = (5n << 58n) | (9n << 12n);
       const worker = testWorker(
         {
           openReader: store.openReader,
@@ -232,9 +231,8 @@ describe('an engine that refuses a row', () => {
             ...store.writer,
             async insertFile(insert) {
               const own = new RegExp(`INTO (?:trial_)?${table} `).test(insert.into);
-              const hit = (): Promise<boolean> =>
-                table === 'records' ? refusesRecord(insert.file, eventId) : poisoned(insert.file, ref);
-              if (own && (await hit())) return failingWriter(store.writer, () => 'refuse').insertFile(insert);
+              if (own && (await isPoisoned(insert.file, table, ref, eventId)))
+                return failingWriter(store.writer, () => 'refuse').insertFile(insert);
               return store.writer.insertFile(insert);
             },
           },
@@ -270,11 +268,13 @@ describe('an engine that refuses a row', () => {
   );
 
   // As long as the record stands in the file as an accepted one (status 1), the engine refuses it.
-  // Only while it is accepted: once it is marked as rejected, the engine takes it.
-  async function refusesRecord(file: string, eventId: string): Promise<boolean> {
+  // A record only while it is accepted: once it is marked as rejected, the engine takes it.
+  async function isPoisoned(file: string, table: keyof typeof SPECS, ref: bigint, eventId: string): Promise<boolean> {
     const bytes = await readFile(file);
-    const rows = groupRows(bytes, RECORDS).map(({ start, end }) => bytes.subarray(start, end));
-    return rows.some((row) => row.includes(eventId) && !row.includes('engine_rejected'));
+    return groupRows(bytes, SPECS[table]).some((group) => {
+      const row = bytes.subarray(group.start, group.end);
+      return table === 'records' ? row.includes(eventId) && !row.includes('engine_rejected') : group.ref === ref;
+    });
   }
 });
 

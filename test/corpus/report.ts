@@ -7,7 +7,7 @@ import { isKnownTeleportType } from '../../ingest/sources/teleport-action.ts';
 import type { AuditEvent } from '../../model/event.ts';
 import type { Source } from '../../model/source.ts';
 import { SHARED, inputOf, readLines } from '../support/adapter-input.ts';
-import { CORPUS_FILES, hostOf } from '../support/corpus-files.ts';
+import { CORPUS_FILES, REAL_SERVER_FILES, hostOf } from '../support/corpus-files.ts';
 import { FIELDS, agrees, readOpinion } from '../support/second-opinion.ts';
 import type { Field } from '../support/second-opinion.ts';
 
@@ -26,20 +26,12 @@ interface Tally {
   readonly agreement: Map<Field, { same: number; told: number }>;
 }
 
-const REAL_SERVERS: readonly { readonly source: Source; readonly file: string; readonly instance: string }[] = [
-  { source: 'keycloak.event', file: 'keycloak/keycloak-26.7.3/events-json-log.ndjson.gz', instance: 'sso.acme.example' },
-  { source: 'keycloak.event', file: 'keycloak/keycloak-26.7.3/rest-events.ndjson.gz', instance: 'sso.acme.example/realms/acme' },
-  { source: 'keycloak.event', file: 'keycloak/keycloak-26.7.3/rest-admin-events.ndjson.gz', instance: 'sso.acme.example/realms/acme' },
-  { source: 'vault.audit', file: 'vault/openbao-2.6.2/audit.ndjson.gz', instance: 'lab' },
-  { source: 'kubernetes.audit', file: 'kubernetes/apiserver-0.37.2/audit.ndjson.gz', instance: 'lab' },
-]; // prettier-ignore
-
 if (!existsSync(join(SHARED, 'corpus'))) process.stdout.write('There is no ../shared/corpus to report on.\n');
 else for (const [source, tally] of readAll()) process.stdout.write(`${describeTally(source, tally)}\n`);
 
 function readAll(): ReadonlyMap<Source, Tally> {
   const tallies = new Map<Source, Tally>();
-  for (const { source, file, instance } of [...CORPUS_FILES, ...REAL_SERVERS]) {
+  for (const { source, file, instance } of [...CORPUS_FILES, ...REAL_SERVER_FILES]) {
     const tally = tallies.get(source) ?? openTally();
     tallies.set(source, tally);
     const opinions = file.endsWith('.gz')

@@ -113,6 +113,15 @@ export const CORPUS_FILES: readonly CorpusFile[] = [
   },
 ];
 
+/** Logs that real servers wrote, with the instance that each is from; tests of their own compare them with the truth. */
+export const REAL_SERVER_FILES: readonly { readonly source: Source; readonly file: string; readonly instance: string }[] = [
+  { source: 'keycloak.event', file: 'keycloak/keycloak-26.7.3/events-json-log.ndjson.gz', instance: 'sso.acme.example' },
+  { source: 'keycloak.event', file: 'keycloak/keycloak-26.7.3/rest-events.ndjson.gz', instance: 'sso.acme.example/realms/acme' },
+  { source: 'keycloak.event', file: 'keycloak/keycloak-26.7.3/rest-admin-events.ndjson.gz', instance: 'sso.acme.example/realms/acme' },
+  { source: 'vault.audit', file: 'vault/openbao-2.6.2/audit.ndjson.gz', instance: 'lab' },
+  { source: 'kubernetes.audit', file: 'kubernetes/apiserver-0.37.2/audit.ndjson.gz', instance: 'lab' },
+]; // prettier-ignore
+
 /** The installation that a line is from; the samples of client libraries name different hosts, else any will do. */
 export function hostOf(json: unknown): string {
   const url = (json as { project?: { web_url?: unknown } }).project?.web_url;

@@ -10,6 +10,8 @@ export interface ApiAnswer {
   readonly status: number;
   readonly type: string;
   readonly body: Readable;
+  /** Header fields by lower-case name. */
+  readonly headers: Readonly<Record<string, unknown>>;
 }
 
 export interface ApiRequest {
@@ -41,7 +43,12 @@ export function injectApi(app: FastifyInstance, token: string, close: () => Prom
         ...(request.body === undefined ? {} : { payload: request.body }),
         payloadAsStream: true,
       });
-      return { status: answer.statusCode, type: String(answer.headers['content-type'] ?? ''), body: answer.stream() };
+      return {
+        status: answer.statusCode,
+        type: String(answer.headers['content-type'] ?? ''),
+        body: answer.stream(),
+        headers: answer.headers,
+      };
     },
     close,
   };
@@ -66,7 +73,12 @@ export function remoteApi(url: string, token: string | undefined): Api {
             reject(refused(base, token));
             return;
           }
-          resolve({ status: incoming.statusCode ?? 0, type: incoming.headers['content-type'] ?? '', body: incoming });
+          resolve({
+            status: incoming.statusCode ?? 0,
+            type: incoming.headers['content-type'] ?? '',
+            body: incoming,
+            headers: incoming.headers,
+          });
         });
         outgoing.on('error', (error) =>
           reject(new Problem('unavailable', `${base.origin} cannot be reached: ${error.message}`, {}, error)),

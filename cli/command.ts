@@ -145,7 +145,7 @@ export function formatOption<Format extends string>(args: Arguments, formats: re
 
 /** The page that `--help` prints. */
 export function helpOf(command: Command): string {
-  const described = { ...command.describe, ...COMMON_DESCRIBE };
+  const described = { ...COMMON_DESCRIBE, ...command.describe };
   const names = [...Object.keys(command.options), ...Object.keys(COMMON_OPTIONS)];
   const width = Math.max(...names.map((name) => name.length)) + 4;
   const lines = names.map((name) => `  ${`--${name}`.padEnd(width)}${described[name] ?? ''}`);

@@ -5,6 +5,7 @@ import { packageVersion, readSettings } from './settings.ts';
 import { checkCommand } from './commands/check.ts';
 import { deliverCommand } from './commands/deliver.ts';
 import { demoCommand } from './commands/demo.ts';
+import { exportCommand } from './commands/export.ts';
 import { importCommand } from './commands/import.ts';
 import { rebuildCommand } from './commands/rebuild.ts';
 import { reportCommand } from './commands/report.ts';
@@ -21,6 +22,7 @@ const COMMANDS: readonly Command[] = [
   deliverCommand,
   traceCommand,
   timelineCommand,
+  exportCommand,
   checkCommand,
   reportCommand,
   sourcesCommand,

@@ -33,6 +33,15 @@ export const eventsQuery = z.strictObject({
   format: z.enum(['json', 'ndjson', 'csv', 'text']).default('json'),
 });
 
+/** The query of `GET /v1/export`: a period is needed, because its size is the size of the answer. */
+export const exportQuery = z.strictObject({
+  format: z.enum(['ocsf', 'ndjson', 'parquet']),
+  from: instant,
+  to: instant,
+  where: z.string().max(2_048).optional(),
+  as_of: instant.optional(),
+});
+
 /** The query of `GET /v1/trace`. */
 export const traceQuery = z.strictObject({
   key: z.string().min(1).max(2_048),

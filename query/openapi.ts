@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { FRAMEWORKS } from '../model/control.ts';
 import { SOURCES } from '../model/source.ts';
 import { cloudEventSchema, tokenEventDataSchema } from '../model/token-event.ts';
-import { asOfQuery, eventsQuery, traceQuery } from './api-schemas.ts';
+import { asOfQuery, eventsQuery, exportQuery, traceQuery } from './api-schemas.ts';
 import { chainSchema, eventSchema, pageSchema, partySchema, problemSchema, sourceSchema } from './response-schemas.ts';
 
 type Json = Record<string, unknown>;
@@ -59,6 +59,11 @@ function queryPaths(): Json {
       'One event with its record, its leaf and what came again',
       [path('id', 'event:<family>/<id>, a UUID, or a place in the log')],
       ref('Event'),
+    ),
+    '/v1/export': get(
+      'Every event of a period as OCSF 1.8.0 or as it is stored (NDJSON), or as a Parquet file',
+      fromQuery(exportQuery),
+      { type: 'string', format: 'binary' },
     ),
     '/v1/trace': get('The chain of an event or a key', fromQuery(traceQuery), ref('Chain')),
     '/v1/chains/{id}': get(

@@ -9,6 +9,7 @@ import { readEntity } from './entity-detail.ts';
 import { readEventDetail } from './event-detail.ts';
 import { sourcesText } from './event-formats.ts';
 import { addEventsRoute } from './events-api.ts';
+import { addExportRoute } from './export-api.ts';
 import { createIdentities } from './identity.ts';
 import { openApiDocument } from './openapi.ts';
 import { traceText } from './trace-text.ts';
@@ -27,7 +28,7 @@ export interface QueryApiDeps {
 }
 
 /**
- * The reading side of the API as a fastify plugin: `/v1/events`, `/v1/events/{id}`, `/v1/trace`, `/v1/chains/{id}`,
+ * The reading side of the API as a fastify plugin: `/v1/events`, `/v1/events/{id}`, `/v1/export`, `/v1/trace`, `/v1/chains/{id}`,
  * `/v1/entities/{key}`, `/v1/sources`, and without a credential `/healthz`, `/readyz`, `/openapi.json`. Every query names
  * the tenant of the policy first; nothing of a request becomes part of a query's text.
  */
@@ -50,6 +51,7 @@ export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
         async (request) => void (await deps.authorize(request.headers.authorization, 'read')),
       );
       addEventsRoute(guarded, deps, tracer);
+      addExportRoute(guarded, deps);
       guarded.get<{ Params: { '*': string } }>('/v1/events/*', (request) =>
         readEventDetail({ reader, policy, rules, identities }, request.params['*']),
       );

@@ -20,9 +20,21 @@ export interface TimelineQuestion {
   readonly asOf?: Micros;
   readonly after?: Position;
   readonly limit: number;
+  /** How many events are read at once; 1,000 by default. */
+  readonly page?: number;
 }
 
 const PAGE = 1_000;
+
+/** A filter in which an actor that the policy file knows stands for all of its accounts. */
+export function expandActors(policy: Policy, filter: Filter): Filter {
+  const identities = createIdentities(policy, []);
+  return expandFilter(filter, 'actor', (name) => {
+    const key = name.includes(':') ? name : (emailKey(name)?.key ?? name);
+    const person = identities.personOf(key);
+    return person === undefined ? [key] : [key, person.person, ...person.aliases];
+  });
+}
 
 /**
  * Events of a period in order of time, page by page, so that a long list needs no more memory than a short one. An actor
@@ -35,15 +47,10 @@ export async function* readTimeline(
 ): AsyncGenerator<readonly StoredEvent[], void, undefined> {
   const { tenant } = policy;
   const asOfMs = question.asOf === undefined ? NO_AS_OF_MS : Math.floor(question.asOf / 1_000);
-  const identities = createIdentities(policy, []);
-  const conditions = expandFilter(question.filter, 'actor', (name) => {
-    const key = name.includes(':') ? name : (emailKey(name)?.key ?? name);
-    const person = identities.personOf(key);
-    return person === undefined ? [key] : [key, person.person, ...person.aliases];
-  });
+  const conditions = expandActors(policy, question.filter);
   let after = question.after;
   for (let left = question.limit; left > 0;) {
-    const limit = Math.min(left, PAGE);
+    const limit = Math.min(left, question.page ?? PAGE);
     const { from: fromUs, to: toUs } = question;
     const rows = await reader.read(
       findTimeline({ tenant, fromUs, toUs, asOfMs, conditions, limit, ...(after === undefined ? {} : { after }) }),

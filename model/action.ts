@@ -70,6 +70,8 @@ export const ACTIONS = {
   'config.change': 'other',
   'member.change': 'grant',
   'user.change': 'other',
+  'identity.merge': 'other',
+  'identity.split': 'other',
   'user.deactivate': 'revoke',
   'user.reactivate': 'grant',
   'evidence.access': 'other',

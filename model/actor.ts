@@ -9,6 +9,8 @@ export interface ActorRef {
   readonly display?: string;
   readonly email?: string;
   readonly aliases?: readonly string[];
+  /** Of an AI agent: the account of the person for whom it acts, where the event itself says so. */
+  readonly sponsor?: string;
   /** Of an AI agent: the model that it ran on, where the issuer says so. */
   readonly model?: string;
 }

@@ -12,6 +12,8 @@ export interface Party {
   readonly display?: string;
   readonly person?: string;
   readonly aliases: readonly string[];
+  /** Of an AI agent: the person who answers for it; an agent and its sponsor are one party. */
+  readonly sponsor?: string;
   /** How the account was tied to the person: policy entry and its method, or the event that vouched. */
   readonly how?: string;
 }
@@ -38,9 +40,15 @@ export interface ChainEvent {
   readonly occurred_at: string;
   readonly precision: string;
   readonly actor: Party;
+  /** The party whose rights were used, where it is another than who acted. */
+  readonly on_behalf_of?: Party;
+  /** RFC 8693 `act`, where more than one stands between: [0] acts now, the last was first. */
+  readonly act_chain?: readonly Party[];
   readonly resource?: string;
   readonly environment?: string;
   readonly source_ip?: string;
+  /** What the reader must be told beside it: forged metadata, a broken chain of actors. */
+  readonly findings?: readonly { readonly kind: string; readonly detail: string }[];
   /** One sentence for people. */
   readonly sentence: string;
 }

@@ -151,6 +151,18 @@ export interface Facts {
     readonly source_identity?: string;
   };
   readonly login?: { readonly factor?: string; readonly mfa?: boolean };
+  /**
+   * Accounts are said to be one person (`merge`) or different persons (`split`), each account by every key that it has.
+   * One account alone, an e-mail address: it is no longer whose it was. `from` is when it begins to hold; a merge without
+   * one holds for the time before too.
+   */
+  readonly identity?: {
+    readonly change: 'merge' | 'split';
+    readonly accounts: readonly (readonly string[])[];
+    readonly method: string;
+    readonly from?: Micros;
+    readonly reason?: string;
+  };
   readonly review?: {
     readonly subject_type: string;
     readonly subject_id: string;

@@ -7,6 +7,7 @@ import {
   tokenEventDataSchema,
 } from './token-event.ts';
 import type { TokenEventType } from './token-event.ts';
+import { identityDataSchema, isIdentityEventType } from './identity-event.ts';
 
 /** What each type must have in `data`, beyond the schema (sources.md 3.2). An inner list means: one of these. */
 const OBLIGATORY: Readonly<Record<TokenEventType, readonly (string | readonly string[])[]>> = {
@@ -35,11 +36,13 @@ export function breachesOf(json: unknown): readonly Breach[] {
   if (!envelope.success) return envelope.error.issues.map((issue) => toBreach(issue, ''));
   const { type, data, time } = envelope.data;
   const isReview = type === REVIEW_EVENT_TYPE;
-  if (!isReview && !isTokenEventType(type)) return [];
+  const isIdentity = isIdentityEventType(type);
+  if (!isReview && !isIdentity && !isTokenEventType(type)) return [];
   const breaches: Breach[] = time ? [] : [{ path: 'time', message: 'is needed to place the event' }];
-  const read = (isReview ? reviewDataSchema : tokenEventDataSchema).safeParse(data);
+  const schema = isReview ? reviewDataSchema : isIdentity ? identityDataSchema : tokenEventDataSchema;
+  const read = schema.safeParse(data);
   if (!read.success) return [...breaches, ...read.error.issues.map((issue) => toBreach(issue, 'data'))];
-  return isReview ? breaches : [...breaches, ...missingOf(type, read.data)];
+  return isReview || isIdentity ? breaches : [...breaches, ...missingOf(type, read.data)];
 }
 
 /** The first bound of sources.md 3.4 that a CloudEvent passes, with its path and the limit; undefined if none. */

@@ -19,6 +19,7 @@ const COLUMNS = [
   'source_ip',
   'event',
   'sentence',
+  'findings',
 ] as const;
 
 /** The first line of a CSV file of events. */
@@ -43,14 +44,15 @@ export function csvLine(event: ChainEvent): string {
     source_ip: event.source_ip,
     event: event.event,
     sentence: event.sentence,
+    findings: event.findings?.map((finding) => `${finding.kind}: ${finding.detail}`).join('; '),
   };
   return `${COLUMNS.map((column) => csvField(values[column])).join(',')}\r\n`;
 }
 
-/** An event as two lines of text: what happened, and the name by which to ask for more. */
+/** An event as text: what happened, the name by which to ask for more, and what must be told beside it, a line each. */
 export function textLines(event: ChainEvent): string {
   const time = event.occurred_at.replace('T', ' ').slice(0, event.precision === 's' ? 19 : 23);
-  return `${time.padEnd(23)}  ${event.stage.padEnd(12)} ${printable(event.sentence)}\n${' '.repeat(38)} ${printable(event.event)}\n`;
+  return `${time.padEnd(23)}  ${event.stage.padEnd(12)} ${printable(event.sentence)}\n${' '.repeat(38)} ${printable(event.event)}\n${(event.findings ?? []).map((finding) => `${' '.repeat(38)} ! ${finding.kind}: ${printable(finding.detail)}\n`).join('')}`;
 }
 
 /**

@@ -2,9 +2,12 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ChainEvent } from '../model/chain.ts';
 import { formatMicros } from '../model/time.ts';
+import type { Micros } from '../model/time.ts';
 import type { StoredEvent } from '../store/stored-event.ts';
 import { eventsQuery, MAX_EVENTS, read } from './api-schemas.ts';
 import { tellEvent } from './chains/build-chain.ts';
+import { NO_AS_OF_MS } from './chains/load-graph.ts';
+import { findingsOfPage } from './chains/page-findings.ts';
 import { createRules } from './chains/rules.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 import { CSV_HEADER, csvLine, emptyText, textLines } from './event-formats.ts';
@@ -31,7 +34,11 @@ const TYPES = {
 export function addEventsRoute(app: FastifyInstance, deps: QueryApiDeps, tracer: Tracer): void {
   const rules = createRules(deps.policy);
   const identities = createIdentities(deps.policy, []);
-  const tell = (event: StoredEvent): ChainEvent => tellEvent(event, rules, identities);
+  const tell = async (events: readonly StoredEvent[], asOf: Micros | undefined): Promise<readonly ChainEvent[]> => {
+    const asOfMs = asOf === undefined ? NO_AS_OF_MS : Math.floor(asOf / 1_000);
+    const findings = await findingsOfPage(deps.reader, deps.policy.tenant, events, asOfMs, identities);
+    return events.map((event) => tellEvent(event, rules, identities, findings.get(event.ref)));
+  };
   app.get('/v1/events', async (request, reply) => {
     const query = read(eventsQuery, request.query);
     const filter = parseFilter(query.where ?? '');
@@ -48,9 +55,13 @@ export function addEventsRoute(app: FastifyInstance, deps: QueryApiDeps, tracer:
     if (query.format === 'json') return answerPage(deps, question, asked, tell);
     const empty = async (): Promise<string> =>
       query.format === 'text' ? emptyText(describe(question, query.where), await tracer.sources(query.as_of)) : '';
-    return answerStream(reply, query.format, readTimeline(deps.reader, deps.policy, question), tell, empty);
+    const pages = readTimeline(deps.reader, deps.policy, question);
+    return answerStream(reply, query.format, pages, (events) => tell(events, query.as_of), empty);
   });
 }
+
+/** Events as they are shown, with what must be told beside them. */
+type Tell = (events: readonly StoredEvent[], asOf: Micros | undefined) => Promise<readonly ChainEvent[]>;
 
 interface EventsPage {
   readonly events: readonly ChainEvent[];
@@ -62,7 +73,7 @@ async function answerPage(
   deps: QueryApiDeps,
   question: TimelineQuestion,
   asked: string,
-  tell: (event: StoredEvent) => ChainEvent,
+  tell: Tell,
 ): Promise<EventsPage> {
   const limit = Math.min(question.limit, MAX_EVENTS.json);
   const found: StoredEvent[] = [];
@@ -73,14 +84,14 @@ async function answerPage(
   const last = shown.at(-1);
   const goesOn = found.length > limit && last !== undefined;
   const next = goesOn ? writeCursor(deps.cursorKey, asked, { us: last.occurredAt, ref: last.ref }) : null;
-  return { events: shown.map(tell), next };
+  return { events: await tell(shown, question.asOf), next };
 }
 
 function answerStream(
   reply: FastifyReply,
   format: keyof typeof TYPES,
   pages: AsyncIterable<readonly StoredEvent[]>,
-  tell: (event: StoredEvent) => ChainEvent,
+  tell: (events: readonly StoredEvent[]) => Promise<readonly ChainEvent[]>,
   empty: () => Promise<string>,
 ): FastifyReply {
   const line = { ndjson: (event: ChainEvent) => `${JSON.stringify(event)}\n`, csv: csvLine, text: textLines }[format];
@@ -89,7 +100,7 @@ function answerStream(
     if (format === 'csv') yield CSV_HEADER;
     for await (const page of pages) {
       count += page.length;
-      yield page.map((event) => line(tell(event))).join('');
+      yield (await tell(page)).map(line).join('');
     }
     if (count === 0) yield await empty();
   }

@@ -5,14 +5,12 @@ import type { Policy } from '../model/policy.ts';
 import type { Micros } from '../model/time.ts';
 import type { Truth } from '../model/truth.ts';
 import type { StoredEvent } from '../store/stored-event.ts';
-
-/** Two keys that one event says are the same party. An issuer's alias is exact, an e-mail beside an account asserted. */
-export interface Vouched {
-  readonly key: string;
-  readonly other: string;
-  readonly grade: 'exact' | 'asserted';
-  readonly event: string;
-}
+import { bondsOfChanges } from './identities/bonds.ts';
+import type { Vouched } from './identities/bonds.ts';
+import { mailBonds } from './identities/mail-bonds.ts';
+import { actorsOf } from './identities/parties-of.ts';
+import { createReach } from './identities/reach.ts';
+import type { Reached } from './identities/reach.ts';
 
 /** Who stands behind an account, and how that is known. */
 export interface Person {
@@ -41,38 +39,36 @@ export interface Identities {
 
 type Entry = Policy['identities'][number];
 
-/** Aliases that events themselves vouch for (sources.md 3.4 `aliases`, 4.1). Same input, same order. */
+/**
+ * What events themselves vouch for (sources.md 3.4 `aliases`, 4.1): an issuer's aliases, merges and splits of a register,
+ * addresses beside accounts. Same input, same order.
+ */
 export function vouchedBy(events: Iterable<StoredEvent>): Vouched[] {
-  const found = new Map<string, Vouched>();
-  for (const event of events) {
-    for (const actor of actorsOf(event)) {
-      const email = emailKey(actor.email)?.key;
-      for (const alias of actor.aliases ?? [])
-        add(found, { key: actor.key, other: alias, grade: 'exact', event: event.event });
-      if (email !== undefined) add(found, { key: actor.key, other: email, grade: 'asserted', event: event.event });
-    }
-  }
-  return [...found.values()];
+  const all = [...events];
+  const aliases = new Map<string, Vouched>();
+  for (const event of all)
+    for (const actor of actorsOf(event))
+      for (const alias of actor.aliases ?? []) {
+        const id = `${actor.key}\u0000${alias}`;
+        if (alias !== actor.key && !aliases.has(id))
+          aliases.set(id, { key: actor.key, other: alias, grade: 'exact', event: event.event, method: 'issuer' });
+      }
+  return [...aliases.values(), ...bondsOfChanges(all), ...mailBonds(all)];
 }
 
 /** Builds the resolver from the policy file's identities, which stand first, and from what events vouch for. */
 export function createIdentities(policy: Policy, vouched: readonly Vouched[]): Identities {
   const registered = indexEntries(policy.identities);
   const persons = new Map(policy.identities.map((entry) => [entry.person, entry]));
-  const links = indexLinks(vouched);
-  const memo = new Map<string, readonly Reached[]>();
-  const reachedFrom = (key: string): readonly Reached[] => {
-    const known = memo.get(key) ?? reach(links, key);
-    memo.set(key, known);
-    return known;
-  };
+  const reach = createReach(vouched);
   const personOf = (key: string, at?: Micros): Person | undefined => {
     if (key === '') return undefined;
-    for (const step of reachedFrom(key)) {
+    const reached = reach.reach(key, at);
+    for (const step of reached) {
       const entry = registered.get(step.key)?.find((candidate) => isValid(candidate, at));
       if (entry) return personFrom(entry, step, key);
     }
-    return ownIdentity(reachedFrom(key), key);
+    return ownIdentity(reached, key);
   };
   const resolve = (actor: ActorRef, at?: Micros): Person | undefined => {
     const direct = personOf(actor.key, at) ?? firstOf(actor.aliases ?? [], (alias) => personOf(alias, at));
@@ -85,16 +81,30 @@ export function createIdentities(policy: Policy, vouched: readonly Vouched[]): I
     const sponsor = person.sponsor ?? persons.get(person.person)?.sponsor;
     return sponsor === undefined || sponsor === null ? person.person : (personOf(sponsor)?.person ?? sponsor);
   };
+  // All whom an actor counts as: the person behind the account, or who answers for it where it is an agent's.
+  const partiesOf = (actor: ActorRef, person: Person | undefined, at?: Micros): readonly string[] => {
+    const sponsor = actor.sponsor === undefined ? [] : [personOf(actor.sponsor, at)?.person ?? actor.sponsor];
+    return person === undefined ? sponsor : [partyKey(person), ...sponsor];
+  };
+  const isExact = (actor: ActorRef, person: Person | undefined, at?: Micros): boolean =>
+    (person === undefined || person.grade === 'exact') &&
+    (actor.sponsor === undefined ? person !== undefined : personOf(actor.sponsor, at)?.grade === 'exact');
   return {
     personOf,
     resolve,
-    partyOf: (actor, at) => partyFrom(actor, resolve(actor, at)),
+    partyOf(actor, at) {
+      const person = resolve(actor, at);
+      const sponsor = actor.sponsor ?? person?.sponsor;
+      return partyFrom(actor, person, sponsor && (personOf(sponsor, at)?.person ?? sponsor));
+    },
     sameParty(a, b, at) {
       if (a.key !== '' && a.key === b.key) return true;
       const [first, second] = [resolve(a, at), resolve(b, at)];
-      if (!first || !second) return 'unknown';
-      if (partyKey(first) === partyKey(second)) return true;
-      return first.grade === 'exact' && second.grade === 'exact' ? false : differByEmail(first, second);
+      const [one, other] = [partiesOf(a, first, at), partiesOf(b, second, at)];
+      if (one.length === 0 || other.length === 0) return 'unknown';
+      if (one.some((party) => other.includes(party))) return true;
+      if (isExact(a, first, at) && isExact(b, second, at)) return false;
+      return first && second ? differByEmail(first, second) : 'unknown';
     },
   };
 }
@@ -104,34 +114,8 @@ function differByEmail(a: Person, b: Person): Truth {
   return a.person === b.person ? true : a.kind !== undefined && b.kind !== undefined ? false : 'unknown';
 }
 
-interface Reached {
-  readonly key: string;
-  readonly grade: 'exact' | 'asserted';
-  readonly event?: string;
-}
-
-/** Keys that are the same party as `key`: itself, then over exact links, then over asserted ones, nearest first. */
-function reach(links: ReadonlyMap<string, readonly Reached[]>, key: string): readonly Reached[] {
-  const found = new Map<string, Reached>([[key, { key, grade: 'exact' }]]);
-  for (const grade of ['exact', 'asserted'] as const) {
-    const queue = [...found.values()];
-    for (const step of queue) {
-      // What else bears an e-mail address is somebody's claim: only the provider's own identity is taken through it.
-      const throughEmail = step.key.startsWith('email:') && step.key !== key;
-      for (const next of links.get(step.key) ?? []) {
-        if (next.grade !== grade || found.has(next.key) || found.size > 64) continue;
-        if (throughEmail && !next.key.startsWith('idp:user:')) continue;
-        const reached = { ...next, grade: step.grade === 'exact' ? grade : 'asserted' } as const;
-        found.set(next.key, reached);
-        queue.push(reached);
-      }
-    }
-  }
-  return [...found.values()];
-}
-
 function ownIdentity(reached: readonly Reached[], key: string): Person | undefined {
-  const [own, next] = reached.filter((step) => step.key.startsWith('idp:user:')).toSorted((a, b) => compare(a, b));
+  const [own, next] = ownKeys(reached);
   // Two identities that only an e-mail address ties to the account: it is not known which of them it is.
   if (!own || (own.grade === 'asserted' && next !== undefined)) return undefined;
   const how = own.event === undefined ? 'its own identity at the provider' : `vouched for by ${own.event}`;
@@ -141,6 +125,16 @@ function ownIdentity(reached: readonly Reached[], key: string): Person | undefin
     grade: own.grade,
     how,
   };
+}
+
+// A GitLab user has two keys, `gitlab:user:` and one at the issuer of its host; a provider's own identity goes before.
+function ownKeys(reached: readonly Reached[]): readonly Reached[] {
+  const users = reached.filter((step) => step.key.startsWith('idp:user:'));
+  const keys = new Set(reached.map((step) => step.key));
+  const others = users.filter(
+    ({ key }) => !key.startsWith('idp:user:https://') || !keys.has(key.replace('idp:user:https://', 'gitlab:user:')),
+  );
+  return (others.length > 0 ? others : users).toSorted(compare);
 }
 
 function compare(a: Reached, b: Reached): number {
@@ -161,7 +155,7 @@ function personFrom(entry: Entry, step: Reached, key: string): Person {
   };
 }
 
-function partyFrom(actor: ActorRef, person: Person | undefined): Party {
+function partyFrom(actor: ActorRef, person: Person | undefined, sponsor: string | undefined): Party {
   const email = emailKey(actor.email)?.key;
   const aliases = new Set([
     ...(person?.aliases ?? []),
@@ -178,6 +172,7 @@ function partyFrom(actor: ActorRef, person: Person | undefined): Party {
     ...(display === undefined ? {} : { display }),
     ...(person === undefined ? {} : { person: person.person, how: person.how }),
     aliases: [...aliases].toSorted(),
+    ...(sponsor === undefined ? {} : { sponsor }),
   };
 }
 
@@ -193,37 +188,11 @@ function indexEntries(entries: readonly Entry[]): ReadonlyMap<string, readonly E
   return map;
 }
 
-function indexLinks(vouched: readonly Vouched[]): ReadonlyMap<string, readonly Reached[]> {
-  const map = new Map<string, Reached[]>();
-  const link = (key: string, other: string, from: Vouched): void => {
-    const list = map.get(key) ?? [];
-    list.push({ key: other, grade: from.grade, event: from.event });
-    map.set(key, list);
-  };
-  for (const entry of vouched) {
-    link(entry.key, entry.other, entry);
-    link(entry.other, entry.key, entry);
-  }
-  return map;
-}
-
 function isValid(entry: Entry, at: Micros | undefined): boolean {
   if (at === undefined) return true;
   return (
     (entry.from === undefined || entry.from <= at) && (entry.to === undefined || entry.to === null || at < entry.to)
   );
-}
-
-function actorsOf(event: StoredEvent): readonly ActorRef[] {
-  const others = [event.onBehalfOf, event.initiator].filter((actor) => actor !== undefined);
-  return [event.actor, ...others, ...event.actChain].filter((actor) => actor.key !== '');
-}
-
-function add(found: Map<string, Vouched>, entry: Vouched): void {
-  if (entry.key === entry.other) return;
-  const id = `${entry.key}\u0000${entry.other}`;
-  const held = found.get(id);
-  if (!held || (held.grade === 'asserted' && entry.grade === 'exact')) found.set(id, entry);
 }
 
 function firstOf<T, R>(items: readonly T[], pick: (item: T) => R | undefined): R | undefined {

@@ -19,6 +19,7 @@ export const partySchema = z
     display: z.string().optional(),
     person: z.string().optional().describe('canonical key of the person; absent where it could not be resolved'),
     aliases: z.array(z.string()),
+    sponsor: z.string().optional().describe('of an AI agent: who answers for it'),
     how: z.string().optional().describe('how the account was tied to the person'),
   })
   .meta({ id: 'Party' });
@@ -36,9 +37,12 @@ export const eventSchema = z
     occurred_at: time,
     precision: z.string(),
     actor: partySchema,
+    on_behalf_of: partySchema.optional(),
+    act_chain: z.array(partySchema).optional().describe('RFC 8693 act: [0] acts now, the last was first'),
     resource: z.string().optional(),
     environment: z.string().optional(),
     source_ip: z.string().optional(),
+    findings: z.array(z.object({ kind: z.string(), detail: z.string() })).optional(),
     sentence: z.string(),
   })
   .meta({ id: 'Event' }) satisfies z.ZodType<Mutable<ChainEvent>>;

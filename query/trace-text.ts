@@ -64,8 +64,9 @@ function parties(chain: Chain): readonly string[] {
 
 function partyText(party: Party): string {
   const kind = party.kind === 'human' ? '' : ` (${party.kind.replace('_', ' ')})`;
+  const sponsor = party.sponsor === undefined ? '' : ` for ${printable(party.sponsor)}`;
   const how = party.person === undefined ? 'not resolved to a person' : (party.how ?? '');
-  return `${printable(nameOf(party))}${kind}, ${printable(party.key)}${how === '' ? '' : ` [${printable(how)}]`}`;
+  return `${printable(nameOf(party))}${kind}, ${printable(party.key)}${sponsor}${how === '' ? '' : ` [${printable(how)}]`}`;
 }
 
 function list(title: string, values: readonly string[]): readonly string[] {

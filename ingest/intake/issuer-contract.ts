@@ -1,4 +1,5 @@
 import { normaliseIssuer } from '../../model/key.ts';
+import { isIdentityEventType } from '../../model/identity-event.ts';
 import { boundFaultOf, breachesOf } from '../../model/token-contract.ts';
 import { TOKEN_BOUNDS } from '../../model/token-event.ts';
 import type { Reason } from '../../model/reason.ts';
@@ -79,15 +80,36 @@ function speakingFault(event: unknown, senders: readonly Sender[]): Omit<Failing
       detail: 'This credential may not speak for the source of the event.',
       path: 'source',
     };
-  const issuer = normaliseIssuer(at(event, 'data', 'token', 'iss'));
-  if (issuer === undefined) return undefined;
-  const may = speakers.some(({ installation }) =>
-    installation.may_speak_for?.some((known) => normaliseIssuer(known) === issuer),
+  const named = issuersOf(event);
+  if (named.length === 0) return undefined;
+  const unknown = named.find(
+    ({ issuer }) =>
+      !speakers.some(({ installation }) =>
+        installation.may_speak_for?.some((known) => normaliseIssuer(known) === issuer),
+      ),
   );
-  if (may) return undefined;
+  if (unknown === undefined) return undefined;
   return {
     reason: 'issuer_not_registered_for_source',
-    detail: 'This source may not speak for the issuer of the token.',
-    path: 'data.token.iss',
+    detail: unknown.path.startsWith('data.token')
+      ? 'This source may not speak for the issuer of the token.'
+      : 'This source may not say whose account this is: its issuer is not among those that it may speak for.',
+    path: unknown.path,
   };
+}
+
+/**
+ * The issuers for which an event speaks: of its token, or of every account that it ties to another or parts from it.
+ * Whoever could part any two accounts could hide that a person approved the own request.
+ */
+function issuersOf(event: unknown): readonly { readonly issuer: string | undefined; readonly path: string }[] {
+  const token = normaliseIssuer(at(event, 'data', 'token', 'iss'));
+  const accounts = isIdentityEventType(String(at(event, 'type'))) ? at(event, 'data', 'identity', 'accounts') : [];
+  return [
+    ...(token === undefined ? [] : [{ issuer: token, path: 'data.token.iss' }]),
+    ...(Array.isArray(accounts) ? accounts : []).map((account: unknown, index) => ({
+      issuer: normaliseIssuer(at(account, 'iss')),
+      path: `data.identity.accounts[${index}].iss`,
+    })),
+  ];
 }

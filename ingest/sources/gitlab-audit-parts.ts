@@ -49,7 +49,8 @@ export function auditActor(audit: Audit): Actors {
   if (human === undefined) return { actor };
   const username = getString(doc, ...details, 'human_author_username');
   const onBehalfOf = gitlabActor(host, { id: human, username, name: getString(doc, ...details, 'human_author_name') });
-  return { actor, onBehalfOf, actChain: [actor] };
+  const sponsored: ActorRef = onBehalfOf.key === '' ? actor : { ...actor, sponsor: onBehalfOf.key };
+  return { actor: sponsored, onBehalfOf, actChain: [sponsored] };
 }
 
 /** Adds what the event names: deployment, pipeline, job or merge request, its parties, its place and its address. */

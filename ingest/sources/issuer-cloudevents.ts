@@ -7,6 +7,7 @@ import type { ParseInput, ParseResult, SourceAdapter } from './adapter.ts';
 import { compact, openDraft } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { ciFacts, credentialFacts, decisionFacts, requestFacts, reviewFacts, targetFacts } from './issuer-facts.ts';
+import { identityFacts } from './issuer-identity.ts';
 import { addTokenLinks } from './issuer-links.ts';
 import type { TokenLinks, TokenPhase } from './issuer-links.ts';
 import { addPartyKeys, readParties, readParty } from './issuer-parties.ts';
@@ -31,8 +32,8 @@ interface Kind {
   readonly outcome?: Outcome;
 }
 
-// Types end in ".token.<name>.v<n>" or ".review.<name>.v<n>"; what comes before is the product's own domain.
-const TYPE = /(?:^|\.)((?:token|review)\.[a-z_]+)\.v\d+$/;
+// Types end in ".token.<name>.v<n>", ".review.<name>.v<n>" or ".identity.<name>.v<n>"; what comes before is the product's own domain.
+const TYPE = /(?:^|\.)((?:token|review|identity)\.[a-z_]+)\.v\d+$/;
 const KINDS: ReadonlyMap<string, Kind> = new Map([
   ['token.requested', { action: 'token.request', phase: 'asked', outcome: 'pending' }],
   ['token.approved', { action: 'access.approve', phase: 'decided', outcome: 'success' }],
@@ -42,6 +43,8 @@ const KINDS: ReadonlyMap<string, Kind> = new Map([
   ['token.used', { action: 'token.use', phase: 'used' }],
   ['token.revoked', { action: 'token.revoke', phase: 'ended' }],
   ['token.expired', { action: 'token.expire', phase: 'ended', outcome: 'success' }],
+  ['identity.linked', { action: 'identity.merge', phase: 'other', outcome: 'success' }],
+  ['identity.unlinked', { action: 'identity.split', phase: 'other', outcome: 'success' }],
   ['review.completed', { action: 'access.review', phase: 'other', outcome: 'success' }],
 ]);
 const OTHER: Kind = { action: 'other', phase: 'other' };
@@ -83,7 +86,7 @@ function parse(input: ParseInput): ParseResult {
     environment: getString(data, 'ci', 'environment'),
     sourceIp: getString(data, 'client_ip'),
     userAgent: getString(data, 'user_agent'),
-    facts: factsOf(data, kind, outcome, links, occurred),
+    facts: factsOf(draft, data, kind, outcome, links, occurred),
     keys: draft.keys,
     edges: draft.edges,
     unread: event.notes.unread,
@@ -92,7 +95,14 @@ function parse(input: ParseInput): ParseResult {
   return { ok: true, events: [built] };
 }
 
-function factsOf(data: Doc, kind: Kind, outcome: Outcome, links: TokenLinks, time: AuditEvent['occurred']): Facts {
+function factsOf(
+  draft: Draft,
+  data: Doc,
+  kind: Kind,
+  outcome: Outcome,
+  links: TokenLinks,
+  time: AuditEvent['occurred'],
+): Facts {
   const born = kind.phase === 'born' && outcome === 'success';
   const decided = outcome === 'denied' ? 'denied' : 'approved';
   const target = targetFacts(data);
@@ -103,6 +113,10 @@ function factsOf(data: Doc, kind: Kind, outcome: Outcome, links: TokenLinks, tim
     request: kind.phase === 'asked' ? requestFacts(data) : undefined,
     review: kind.action === 'access.review' ? reviewFacts(data, time) : undefined,
     call: kind.phase === 'used' && target ? { service: target.type, operation: 'use', write: false } : undefined,
+    identity:
+      kind.action === 'identity.merge' || kind.action === 'identity.split'
+        ? identityFacts(draft, data, kind.action === 'identity.merge' ? 'merge' : 'split', time)
+        : undefined,
     ci: ciFacts(data),
     target,
   });
@@ -123,10 +137,13 @@ function addParties(draft: Draft, data: Doc, kind: Kind, links: TokenLinks, sour
   const byKind: Partial<Record<TokenPhase, Party | undefined>> = {
     asked: requester ?? acting,
     decided: decider,
-    other: readParty(data, 'review', 'reviewer'),
+    other: readParty(data, 'review', 'reviewer') ?? readParty(data, 'identity', 'by'),
     ended: getString(data, 'initiating_entity') === 'user' ? (requester ?? acting) : undefined,
   };
-  const party = kind.phase in byKind ? byKind[kind.phase] : acting;
+  const named = kind.phase in byKind ? byKind[kind.phase] : acting;
+  // An agent acts for the person whose rights the token carries.
+  const sponsor = named?.ref.kind === 'ai_agent' && subject?.ref.kind === 'human' ? subject.ref.key : undefined;
+  const party = named && sponsor !== undefined ? { ...named, ref: { ...named.ref, sponsor } } : named;
   addPartyKeys(draft, party, 'actor');
   if (subject && subject.ref.key !== party?.ref.key) addPartyKeys(draft, subject, 'on_behalf_of');
   for (const other of [...actors, requester, decider]) {

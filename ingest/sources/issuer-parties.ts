@@ -61,7 +61,8 @@ function partyOf(doc: Doc): Party | undefined {
 
 // A number as subject is how GitLab names its users, so it is also that user of the issuer's host. Where the host is
 // no GitLab the second key is one that nothing else ever names.
-function accountKeys(iss: string | undefined, sub: string | undefined): readonly Key[] {
+/** The keys of an account at its issuer; a GitLab user has two. */
+export function accountKeys(iss: string | undefined, sub: string | undefined): readonly Key[] {
   const user = idpUserKey(iss, sub);
   const numbered = decimalId(sub) === undefined ? undefined : gitlabKey('gitlab:user', normaliseHost(iss), sub);
   return [user, numbered].filter((key) => key !== undefined);

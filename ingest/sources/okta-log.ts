@@ -1,11 +1,22 @@
+import type { ActorRef } from '../../model/actor.ts';
 import type { AuditEvent } from '../../model/event.ts';
 import type { Family } from '../../model/source.ts';
 import { normaliseHost } from '../../model/key.ts';
 import type { ParseInput, ParseResult, RedactionRule, SourceAdapter } from './adapter.ts';
 import { refuse } from './adapter.ts';
+import { flattenAct } from './act-claims.ts';
 import { compact, openDraft } from './draft.ts';
 import { oktaAction, oktaOutcome } from './okta-action.ts';
-import { addFlowKeys, addPartyKeys, oktaFacts, partyOf, requestDetail, requestKeys, targetsOf } from './okta-parts.ts';
+import {
+  addFlowKeys,
+  addPartyKeys,
+  issuerOf,
+  oktaFacts,
+  partyOf,
+  requestDetail,
+  requestKeys,
+  targetsOf,
+} from './okta-parts.ts';
 import type { Log } from './okta-parts.ts';
 import {
   at,
@@ -65,7 +76,9 @@ function parseLog(input: ParseInput): ParseResult {
   if (unreadable) return unreadable;
   addFlowKeys(log);
   addPartyKeys(log);
-  const actor = partyOf(log, partOf(doc, 'actor'));
+  const acting = partyOf(log, partOf(doc, 'actor'));
+  const behalf = onBehalfOf(log, acting.kind);
+  const actor = withSponsor(acting, behalf);
   const result = getString(doc, 'outcome', 'result');
   const event = compact<AuditEvent>({
     family: FAMILY,
@@ -80,7 +93,8 @@ function parseLog(input: ParseInput): ParseResult {
     outcomeCode: result,
     outcomeReason: getString(doc, 'outcome', 'reason'),
     actor,
-    onBehalfOf: onBehalfOf(log, actor.kind),
+    onBehalfOf: behalf,
+    actChain: actChainOf(log, actor),
     resource: resourceOf(log),
     environment: requestDetail(log).environment,
     sourceIp: getString(doc, 'client', 'ipAddress'),
@@ -127,6 +141,32 @@ function onBehalfOf(log: Log, kind: string): AuditEvent['onBehalfOf'] {
   if (log.action !== 'token.issue' && log.action !== 'token.exchange') return undefined;
   const user = targetsOf(log, 'user')[0];
   return user && partyOf(log, user);
+}
+
+// An agent that was granted a token for a user acts for that person, who so answers for it here.
+function withSponsor(actor: ActorRef, behalf: ActorRef | undefined): ActorRef {
+  return actor.kind === 'ai_agent' && behalf?.kind === 'human' && behalf.key !== ''
+    ? { ...actor, sponsor: behalf.key }
+    : actor;
+}
+
+// The grant of a token to an agent holds the `act` claim as text (sources.md 1.5, seen in others' code only).
+function actChainOf(log: Log, actor: ActorRef): AuditEvent['actChain'] {
+  for (const target of targetsOf(log, 'accesstoken', 'idjag')) {
+    const act = jsonOf(getString(target, 'detailEntry', 'actor'));
+    const actors = flattenAct(act, issuerOf(log.host));
+    if (actors !== undefined && actors.length > 0)
+      return actors.map((one) => (one.key === actor.key ? { ...one, ...actor } : one));
+  }
+  return actor.kind === 'ai_agent' && actor.sponsor !== undefined ? [actor] : undefined;
+}
+
+function jsonOf(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as unknown);
+  } catch {
+    return undefined;
+  }
 }
 
 function resourceOf(log: Log): AuditEvent['resource'] {

@@ -119,7 +119,7 @@ function eventOf(doc: Doc, set: Set): AuditEvent {
     resource: resourceOf(subject),
     keys: draft.keys,
     edges: draft.edges,
-    facts: factsOf(type, body),
+    facts: factsOf(type, body, subject),
     unread: doc.notes.unread,
     content: doc.json,
   });
@@ -152,7 +152,7 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map([
   [`${RISC}account-credential-change-required`, 'user.change'],
   [`${RISC}credential-compromise`, 'user.change'],
   [`${RISC}identifier-changed`, 'user.change'],
-  [`${RISC}identifier-recycled`, 'user.change'],
+  [`${RISC}identifier-recycled`, 'identity.split'],
   [`${RISC}sessions-revoked`, 'session.revoke'],
   [`${SSF}verification`, 'other'],
   [`${SSF}stream-updated`, 'config.change'],
@@ -204,7 +204,10 @@ function resourceOf({ token, session, user, email, display }: SsfSubject): Audit
   return compact<NonNullable<AuditEvent['resource']>>({ type: found[0], key: found[1].key, display });
 }
 
-function factsOf(type: string, body: Doc): Facts {
+function factsOf(type: string, body: Doc, subject: SsfSubject): Facts {
+  // RISC 2.6: the address was given to somebody else, so what it said of its holder until then is no longer so.
+  if (type === `${RISC}identifier-recycled` && subject.email)
+    return { identity: { change: 'split', accounts: [[subject.email.key]], method: 'risc' } };
   if (type === `${CAEP}session-established`) {
     const methods = at(body.json, 'amr');
     const mfa = Array.isArray(methods) && methods.includes('mfa');

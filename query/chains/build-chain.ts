@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ActorRef } from '../../model/actor.ts';
 import type { Authorization, Chain, ChainEvent, Party } from '../../model/chain.ts';
 import type { SourceState } from '../../model/control.ts';
 import { Problem } from '../../model/problem.ts';
@@ -19,6 +20,7 @@ import type { Role } from './parties.ts';
 import type { Rules } from './rules.ts';
 import { sentenceOf } from './sentences.ts';
 import { tellStages } from './stages.ts';
+import { actFindings, ownFindings, strayFindings } from './chain-findings.ts';
 import { findTouches } from './touches.ts';
 import { walkFlow } from './walk-flow.ts';
 import type { Flow } from './walk-flow.ts';
@@ -104,13 +106,21 @@ export function tellChain(graph: Graph, flow: Flow, rules: Rules, context: Chain
       ...flow.findings,
       ...ownFindings(environment, approvals, roles, context.identities),
       ...strayFindings(environment, touches, rules),
+      ...actFindings(graph, flow, context.identities),
     ],
   };
 }
 
 /** One event as a chain or a timeline shows it. */
-export function tellEvent(event: StoredEvent, rules: Rules, identities: Identities): ChainEvent {
-  const actor = identities.partyOf(event.actor, event.occurredAt);
+export function tellEvent(
+  event: StoredEvent,
+  rules: Rules,
+  identities: Identities,
+  findings: ChainEvent['findings'] = event.facts.findings,
+): ChainEvent {
+  const party = (one: ActorRef): Party => identities.partyOf(one, event.occurredAt);
+  const actor = party(event.actor);
+  const behalf = event.onBehalfOf && party(event.onBehalfOf);
   const environment = environmentOf(event, rules);
   return {
     event: event.event,
@@ -124,10 +134,13 @@ export function tellEvent(event: StoredEvent, rules: Rules, identities: Identiti
     occurred_at: formatMicros(event.occurredAt),
     precision: event.precision,
     actor,
+    ...(behalf === undefined ? {} : { on_behalf_of: behalf }),
+    ...(event.actChain.length < 2 ? {} : { act_chain: event.actChain.map(party) }),
     ...(event.resource === undefined ? {} : { resource: event.resource.key }),
     ...(environment === undefined ? {} : { environment }),
     ...(event.sourceIp === undefined ? {} : { source_ip: event.sourceIp }),
-    sentence: sentenceOf(event, actor, event.onBehalfOf && identities.partyOf(event.onBehalfOf, event.occurredAt)),
+    ...(findings === undefined || findings.length === 0 ? {} : { findings }),
+    sentence: sentenceOf(event, actor, behalf),
   };
 }
 
@@ -183,52 +196,6 @@ function approversOf(approvals: readonly Approval[], identities: Identities): re
     if (!parties.has(id)) parties.set(id, party);
   }
   return [...parties.values()];
-}
-
-function ownFindings(
-  environment: string | undefined,
-  approvals: readonly Approval[],
-  roles: ReturnType<typeof findRoles>,
-  identities: Identities,
-): Chain['findings'] {
-  const found: { kind: string; detail: string; event?: string }[] = [];
-  if (environment === undefined) {
-    found.push({
-      kind: 'environment_unknown',
-      detail: 'the policy file places none of its targets; it is judged as protected',
-    });
-  }
-  for (const one of approvals.filter((approval) => approval.decided === 'approved')) {
-    const { event } = one.event;
-    if (one.before === 'unknown')
-      found.push({
-        kind: 'order_undetermined',
-        detail: 'the approval is too close to the issue to say which came first',
-        event,
-      });
-    if (one.before === false)
-      found.push({ kind: 'approved_after_issue', detail: 'the approval came after the credential was issued', event });
-    const parties = [roles.requester, roles.runner].filter((role) => role !== undefined);
-    if (one.mode === 'human' && parties.some((role) => identities.sameParty(role.actor, one.by, one.at) === true)) {
-      found.push({ kind: 'own_approval', detail: 'approved by a party that also asked for it or ran it', event });
-    }
-  }
-  return found;
-}
-
-/** What was touched in production by a flow that was not meant for it, and so was never approved for it. */
-function strayFindings(
-  environment: string | undefined,
-  touches: readonly StoredEvent[],
-  rules: Rules,
-): Chain['findings'] {
-  if (environment === undefined || isProduction(environment, rules)) return [];
-  const stray = touches.filter((event) => isProduction(environmentOf(event, rules), rules));
-  return stray.map((event) => ({
-    kind: 'production_touched',
-    detail: `a flow for ${environment} touched production`,
-    event: event.event,
-  }));
 }
 
 function sorted(flow: Flow, fits: (key: string) => boolean): readonly string[] {

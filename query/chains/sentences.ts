@@ -57,6 +57,8 @@ const VERBS: Readonly<Record<string, string>> = {
   'exec.session.start': 'opened a session|on',
   'exec.session.end': 'closed a session|on',
   'config.change': 'changed the configuration|of',
+  'identity.merge': 'said that accounts are one person|:',
+  'identity.split': 'said that accounts are different persons|:',
 };
 
 /**
@@ -70,7 +72,7 @@ export function sentenceOf(event: StoredEvent, party: Party, behalf?: Party): st
   const [verb, joining] = (VERBS[event.action] ?? `did ${event.type}|on`).split('|');
   const words = object === undefined ? [nameOf(party), verb] : [nameOf(party), verb, joining, object];
   const asWhat = operation === undefined ? [] : [`(${operation}${call?.dry_run === true ? ', dry run' : ''})`];
-  const isActing = event.stage === 'credential' || event.stage === 'touch';
+  const isActing = event.stage === 'credential' || event.stage === 'touch' || event.actor.kind === 'ai_agent';
   const forWhom = behalf === undefined || !isActing ? [] : [`on behalf of ${nameOf(behalf)}`];
   return [...words, ...asWhat, ...forWhom, ...ending(event)]
     .filter((word) => word !== undefined && word !== '')

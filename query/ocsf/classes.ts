@@ -131,6 +131,8 @@ export const OCSF_PLACES: Readonly<Record<Action, OcsfPlace>> = {
   'config.change': place(3004, 3),
   'member.change': place(3001, OTHER_ACTIVITY, '3007'),
   'user.change': place(3001, OTHER_ACTIVITY, '3007'),
+  'identity.merge': place(3001, OTHER_ACTIVITY, '3007'),
+  'identity.split': place(3001, OTHER_ACTIVITY, '3007'),
   'user.deactivate': place(3001, 5, '3007'),
   'user.reactivate': place(3001, 2, '3007'),
   'evidence.access': place(3004, 2),

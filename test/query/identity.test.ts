@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { policySchema } from '../../model/policy.ts';
 import { createIdentities, vouchedBy } from '../../query/identity.ts';
-import type { Vouched } from '../../query/identity.ts';
+import type { Vouched } from '../../query/identities/bonds.ts';
 import { graphOf, told } from '../support/worked-chains.ts';
 
 const OKTA = 'idp:user:https://idp.example/';
@@ -86,8 +86,8 @@ describe('what events vouch for', () => {
   test('is read from every party of an event', () => {
     const event = told({ id: '1', family: 'ce', at: '2026-01-01T00:00:00Z', action: 'token.issue', actor: { kind: 'service', key: 'idp:user:x/job' }, onBehalfOf: { kind: 'human', key: `${OKTA}eve`, aliases: ['gitlab:user:git.example/5'], email: 'Eve@corp.example' }, keys: [] }); // prettier-ignore
     expect(vouchedBy(graphOf([event]).events.values())).toEqual([
-      { key: `${OKTA}eve`, other: 'gitlab:user:git.example/5', grade: 'exact', event: 'event:ce/1' },
-      { key: `${OKTA}eve`, other: 'email:eve@corp.example', grade: 'asserted', event: 'event:ce/1' },
+      { key: `${OKTA}eve`, other: 'gitlab:user:git.example/5', grade: 'exact', event: 'event:ce/1', method: 'issuer' },
+      { key: `${OKTA}eve`, other: 'email:eve@corp.example', grade: 'asserted', event: 'event:ce/1', method: 'email' },
     ]);
   });
 });

@@ -6,6 +6,7 @@ import { checkCommand } from './commands/check.ts';
 import { deliverCommand } from './commands/deliver.ts';
 import { demoCommand } from './commands/demo.ts';
 import { exportCommand } from './commands/export.ts';
+import { identitiesCommand } from './commands/identities.ts';
 import { importCommand } from './commands/import.ts';
 import { rebuildCommand } from './commands/rebuild.ts';
 import { reportCommand } from './commands/report.ts';
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   deliverCommand,
   traceCommand,
   timelineCommand,
+  identitiesCommand,
   exportCommand,
   checkCommand,
   reportCommand,

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { ACTOR_KINDS } from '../model/actor.ts';
 import { Problem } from '../model/problem.ts';
 import { parseStamp } from '../model/time.ts';
 import type { Micros } from '../model/time.ts';
+import { IDENTITY_VIEWS } from './identities/identities-answers.ts';
 
 /** A moment with a zone, as microseconds UTC. */
 export const instant = z
@@ -40,6 +42,25 @@ export const exportQuery = z.strictObject({
   to: instant,
   where: z.string().max(2_048).optional(),
   as_of: instant.optional(),
+});
+
+/** The query of `GET /v1/identities`. */
+export const identitiesQuery = z.strictObject({
+  view: z.enum(IDENTITY_VIEWS).default('persons'),
+  kind: z.enum(ACTOR_KINDS).optional(),
+  at: instant.optional(),
+  as_of: instant.optional(),
+  limit: limit.optional(),
+  after: z.string().min(1).max(2_048).optional(),
+  format: z.enum(['json', 'text']).default('json'),
+});
+
+/** The query of `GET /v1/identities/{key}`. */
+export const identityQuery = z.strictObject({
+  with: z.string().min(1).max(2_048).optional(),
+  at: instant.optional(),
+  as_of: instant.optional(),
+  format: z.enum(['json', 'text']).default('json'),
 });
 
 /** The query of `GET /v1/trace`. */

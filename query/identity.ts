@@ -8,7 +8,10 @@ import type { StoredEvent } from '../store/stored-event.ts';
 import { bondsOfChanges } from './identities/bonds.ts';
 import type { Vouched } from './identities/bonds.ts';
 import { mailBonds } from './identities/mail-bonds.ts';
-import { actorsOf } from './identities/parties-of.ts';
+import { sightingsOf } from './identities/parties-of.ts';
+import type { Sighting } from './identities/parties-of.ts';
+import { explainAccount } from './identities/explain.ts';
+import type { Explanation } from './identities/explain.ts';
 import { createReach } from './identities/reach.ts';
 import type { Reached } from './identities/reach.ts';
 
@@ -33,27 +36,33 @@ export interface Identities {
   partyOf(actor: ActorRef, at?: Micros): Party;
   /** The person behind an actor, by its key, by the aliases that its event vouches for, last by its e-mail. */
   resolve(actor: ActorRef, at?: Micros): Person | undefined;
+  /** Why an account is said to be a person's at a moment (now, where none is given), and who else it is said to be. */
+  explain(key: string, at?: Micros): Explanation;
   /** Whether two actors are one party, counting an agent as its sponsor; unknown while either is unresolved. */
   sameParty(a: ActorRef, b: ActorRef, at?: Micros): Truth;
 }
 
 type Entry = Policy['identities'][number];
 
-/**
- * What events themselves vouch for (sources.md 3.4 `aliases`, 4.1): an issuer's aliases, merges and splits of a register,
- * addresses beside accounts. Same input, same order.
- */
+/** What events themselves vouch for, of all their parties. Same input, same order. */
 export function vouchedBy(events: Iterable<StoredEvent>): Vouched[] {
   const all = [...events];
+  return vouchedOf(all.flatMap(sightingsOf), all);
+}
+
+/**
+ * What is vouched for (sources.md 3.4 `aliases`, 4.1): the aliases by which an issuer names a party, the merges and splits
+ * of a register, addresses beside accounts.
+ */
+export function vouchedOf(sightings: readonly Sighting[], changes: readonly StoredEvent[]): Vouched[] {
   const aliases = new Map<string, Vouched>();
-  for (const event of all)
-    for (const actor of actorsOf(event))
-      for (const alias of actor.aliases ?? []) {
-        const id = `${actor.key}\u0000${alias}`;
-        if (alias !== actor.key && !aliases.has(id))
-          aliases.set(id, { key: actor.key, other: alias, grade: 'exact', event: event.event, method: 'issuer' });
-      }
-  return [...aliases.values(), ...bondsOfChanges(all), ...mailBonds(all)];
+  for (const { actor, event } of sightings)
+    for (const alias of actor.aliases ?? []) {
+      const id = `${actor.key}\u0000${alias}`;
+      if (alias !== actor.key && !aliases.has(id))
+        aliases.set(id, { key: actor.key, other: alias, grade: 'exact', event, method: 'issuer' });
+    }
+  return [...aliases.values(), ...bondsOfChanges(changes), ...mailBonds(sightings, changes)];
 }
 
 /** Builds the resolver from the policy file's identities, which stand first, and from what events vouch for. */
@@ -92,6 +101,12 @@ export function createIdentities(policy: Policy, vouched: readonly Vouched[]): I
   return {
     personOf,
     resolve,
+    explain(key, at) {
+      const person = personOf(key, at);
+      const entriesOf = (one: string): readonly Entry[] =>
+        (registered.get(one) ?? []).filter((entry) => isValid(entry, at));
+      return explainAccount(key, person, { reached: reach.reach(key, at), entriesOf, ownKeys });
+    },
     partyOf(actor, at) {
       const person = resolve(actor, at);
       const sponsor = actor.sponsor ?? person?.sponsor;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { FRAMEWORKS } from '../model/control.ts';
 import { SOURCES } from '../model/source.ts';
 import { cloudEventSchema, tokenEventDataSchema } from '../model/token-event.ts';
-import { asOfQuery, eventsQuery, exportQuery, traceQuery } from './api-schemas.ts';
+import { asOfQuery, eventsQuery, exportQuery, identitiesQuery, identityQuery, traceQuery } from './api-schemas.ts';
 import { chainSchema, eventSchema, pageSchema, partySchema, problemSchema, sourceSchema } from './response-schemas.ts';
 
 type Json = Record<string, unknown>;
@@ -72,6 +72,16 @@ function queryPaths(): Json {
       ref('Chain'),
     ),
     '/v1/entities/{key}': get('What is known of a key', [path('key', 'a key')], { type: 'object' }),
+    '/v1/identities': get(
+      'Persons with their accounts and why, accounts of nobody, accounts that two persons are said to be',
+      fromQuery(identitiesQuery),
+      { type: 'object' },
+    ),
+    '/v1/identities/{key}': get(
+      'Whose an account is, step by step, and whether another is the same party',
+      [path('key', 'a key or an e-mail address'), ...fromQuery(identityQuery)],
+      { type: 'object' },
+    ),
     '/v1/sources': get('What each source sent, how far it was read, and its gaps', fromQuery(asOfQuery), {
       type: 'object',
       properties: { sources: { type: 'array', items: ref('Source') } },

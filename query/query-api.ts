@@ -10,6 +10,7 @@ import { readEventDetail } from './event-detail.ts';
 import { sourcesText } from './event-formats.ts';
 import { addEventsRoute } from './events-api.ts';
 import { addExportRoute } from './export-api.ts';
+import { addIdentitiesRoutes } from './identities-api.ts';
 import { createIdentities } from './identity.ts';
 import { openApiDocument } from './openapi.ts';
 import { traceText } from './trace-text.ts';
@@ -29,7 +30,7 @@ export interface QueryApiDeps {
 
 /**
  * The reading side of the API as a fastify plugin: `/v1/events`, `/v1/events/{id}`, `/v1/export`, `/v1/trace`, `/v1/chains/{id}`,
- * `/v1/entities/{key}`, `/v1/sources`, and without a credential `/healthz`, `/readyz`, `/openapi.json`. Every query names
+ * `/v1/entities/{key}`, `/v1/identities`, `/v1/identities/{key}`, `/v1/sources`, and without a credential `/healthz`, `/readyz`, `/openapi.json`. Every query names
  * the tenant of the policy first; nothing of a request becomes part of a query's text.
  */
 export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
@@ -52,6 +53,7 @@ export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
       );
       addEventsRoute(guarded, deps, tracer);
       addExportRoute(guarded, deps);
+      addIdentitiesRoutes(guarded, deps);
       guarded.get<{ Params: { '*': string } }>('/v1/events/*', (request) =>
         readEventDetail({ reader, policy, rules, identities }, request.params['*']),
       );

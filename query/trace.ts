@@ -6,12 +6,15 @@ import { Problem } from '../model/problem.ts';
 import type { Micros } from '../model/time.ts';
 import type { Reader } from '../store/query.ts';
 import { findChainRoot } from '../store/queries/find-chain-root.ts';
-import { readStoreVersion } from '../store/queries/store-version.ts';
+import type { StoredEvent } from '../store/stored-event.ts';
 import { buildChain } from './chains/build-chain.ts';
+import type { Graph } from './chains/graph.ts';
 import { loadGraph, NO_AS_OF_MS } from './chains/load-graph.ts';
 import { parseEventName } from './chains/read-events.ts';
 import { createRules } from './chains/rules.ts';
+import { readIdentityChanges } from './identities/accounts.ts';
 import { createIdentities, vouchedBy } from './identity.ts';
+import { rememberUntilChange } from './remember.ts';
 import { readSources } from './sources.ts';
 
 /** Answers questions about chains. What the policy says is compiled once; the state of the sources is read when it changed. */
@@ -29,37 +32,37 @@ const MAX_KEY_CHARS = 2_048;
 /** Makes the tracer of one tenant. */
 export function createTracer(reader: Reader, policy: Policy): Tracer {
   const rules = createRules(policy);
-  let held: { readonly version: string; readonly states: Promise<readonly SourceState[]> } | undefined;
-  const sources = async (asOf?: Micros): Promise<readonly SourceState[]> => {
-    if (asOf !== undefined) return readSources(reader, policy, asOf);
-    const version = (await reader.read(readStoreVersion()))[0]?.version ?? '';
-    if (held?.version !== version) {
-      const states = readSources(reader, policy);
-      held = { version, states };
-      // What failed is not kept: the next question tries again.
-      states.catch(() => (held = undefined));
-    }
-    return held.states;
-  };
+  const sources = rememberUntilChange(reader, (asOf) => readSources(reader, policy, asOf));
+  const changesOf = rememberUntilChange(reader, (asOf) => readIdentityChanges(reader, policy.tenant, asOfMsOf(asOf)));
   const trace = async (key: string, asOf?: Micros): Promise<Chain> => {
     checkTraceable(key);
-    const [graph, states] = await Promise.all([
+    const [graph, states, changes] = await Promise.all([
       loadGraph(reader, policy.tenant, [key], { rules, ...(asOf === undefined ? {} : { asOf }) }),
       sources(asOf),
+      changesOf(asOf),
     ]);
-    const identities = createIdentities(policy, vouchedBy(graph.events.values()));
+    const identities = createIdentities(policy, vouchedBy(withChanges(graph, changes)));
     return buildChain(graph, key, rules, { identities, sources: states, ...(asOf === undefined ? {} : { asOf }) });
   };
   return {
     trace,
     sources,
     async chainById(id, asOf) {
-      const asOfMs = asOf === undefined ? NO_AS_OF_MS : Math.floor(asOf / 1_000);
+      const asOfMs = asOfMsOf(asOf);
       const [found] = await reader.read(findChainRoot(policy.tenant, id, asOfMs));
       if (!found) throw new Problem('not_found', 'There is no chain with this id.');
       return trace(found.key, asOf);
     },
   };
+}
+
+function asOfMsOf(asOf: Micros | undefined): number {
+  return asOf === undefined ? NO_AS_OF_MS : Math.floor(asOf / 1_000);
+}
+
+// What a register said of accounts counts for a chain although it is no part of it.
+function withChanges(graph: Graph, changes: readonly StoredEvent[]): readonly StoredEvent[] {
+  return [...graph.events.values(), ...changes.filter((event) => !graph.events.has(event.ref))];
 }
 
 /** Refuses what no chain can begin with, saying what can be asked instead. */

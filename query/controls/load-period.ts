@@ -24,6 +24,9 @@ const STATES: readonly Action[] = [
   'merge_request.unapprove', 'merge_request.merge', 'repo.write', 'config.change',
 ]; // prettier-ignore
 
+/** What registers said of accounts, at any time before: whoever was one person once may be two by now. */
+const IDENTITIES: readonly Action[] = ['identity.merge', 'identity.split'];
+
 const DAY_US = 86_400_000_000;
 /** How far back a doing may still matter, and how far a state: as long as evidence is kept at least (controls.md 2.3). */
 const DOINGS_BACK_US = 2 * DAY_US;
@@ -56,6 +59,10 @@ export async function loadPeriod(reader: Reader, tenant: string, rules: Rules, p
     rules,
     limits: { nodes: NODES },
     events: rows.map(toStoredEvent),
-    beside: [...(await around(DOINGS, DOINGS_BACK_US)), ...(await around(STATES, STATES_BACK_US))],
+    beside: [
+      ...(await around(DOINGS, DOINGS_BACK_US)),
+      ...(await around(STATES, STATES_BACK_US)),
+      ...(await around(IDENTITIES, period.from)),
+    ],
   });
 }

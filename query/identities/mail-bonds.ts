@@ -3,7 +3,7 @@ import type { Micros } from '../../model/time.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
 import { recyclings } from './bonds.ts';
 import type { Vouched } from './bonds.ts';
-import { actorsOf } from './parties-of.ts';
+import type { Sighting } from './parties-of.ts';
 
 interface Holder {
   readonly key: string;
@@ -18,14 +18,13 @@ interface Holder {
  * there to when it was last; the first since ever, the last until now. Where they bore it at the same time nothing tells
  * them apart by time, and all of them keep it: then it decides nothing.
  */
-export function mailBonds(events: readonly StoredEvent[]): readonly Vouched[] {
+export function mailBonds(sightings: Iterable<Sighting>, changes: Iterable<StoredEvent>): readonly Vouched[] {
   const byAddress = new Map<string, Map<string, Holder>>();
-  for (const event of events)
-    for (const actor of actorsOf(event)) {
-      const email = emailKey(actor.email)?.key;
-      if (email !== undefined && email !== actor.key) addHolder(byAddress, email, actor.key, event);
-    }
-  const recycled = recyclings(events);
+  for (const sighting of sightings) {
+    const email = emailKey(sighting.actor.email)?.key;
+    if (email !== undefined && email !== sighting.actor.key) addHolder(byAddress, email, sighting);
+  }
+  const recycled = recyclings(changes);
   return [...byAddress].flatMap(([email, holders]) => {
     const scopes = new Map<string, Holder[]>();
     for (const holder of holders.values()) {
@@ -65,16 +64,15 @@ function bondsOfGroup(
 function addHolder(
   byAddress: Map<string, Map<string, Holder>>,
   email: string,
-  key: string,
-  { occurredAt, event }: StoredEvent,
+  { actor: { key }, first, last, event }: Sighting,
 ): void {
   const holders = byAddress.get(email) ?? new Map<string, Holder>();
   byAddress.set(email, holders);
   const held = holders.get(key);
   if (held === undefined) {
-    holders.set(key, { key, first: occurredAt, last: occurredAt, event });
+    holders.set(key, { key, first, last, event });
     return;
   }
-  if (occurredAt < held.first) [held.first, held.event] = [occurredAt, event];
-  held.last = Math.max(held.last, occurredAt);
+  if (first < held.first) [held.first, held.event] = [first, event];
+  held.last = Math.max(held.last, last);
 }

@@ -1,5 +1,4 @@
 import type { Action, Outcome } from '../../model/action.ts';
-import type { ActorRef } from '../../model/actor.ts';
 import type { Facts } from '../../model/facts.ts';
 import { keyOf } from '../../model/key.ts';
 import { addEdge, addKey, compact } from './draft.ts';
@@ -14,10 +13,10 @@ import {
   sentTime,
   versionOf,
 } from './hoop-parts.ts';
+import { sessionFindings } from './hoop-use.ts';
 import type { Decision, Hoop, HoopEvent } from './hoop-parts.ts';
 import { laterOf, readReview } from './hoop-review.ts';
 import { at, getId, getNumber, isObject, needId, needStamp, partOf } from './read.ts';
-import type { Doc } from './read.ts';
 
 type Finding = NonNullable<Facts['findings']>[number];
 
@@ -153,7 +152,10 @@ export function readSessionRow(hoop: Hoop): HoopEvent {
   const code = getNumber(doc, 'exit_code');
   const isWaiting = end === undefined && code === undefined && reviewDoc.json !== undefined;
   const version = versionOf(doc.json);
-  const findings = [...review.findings, ...sessionFindings(reviewDoc, review.decisions, actor, start.at)];
+  const findings = [
+    ...review.findings,
+    ...sessionFindings(reviewDoc, review.decisions, actor, { start: start.at, end: end?.at }),
+  ];
   return compact<HoopEvent>({
     nativeId: `rest.session:${id}:${version}`,
     dedupeKey: `rest.session:${id}:${version}`,
@@ -172,26 +174,6 @@ export function readSessionRow(hoop: Hoop): HoopEvent {
     }),
     content: { id, version },
   });
-}
-
-// What the row shows of how its review was used; whether it counts is for the control tests.
-function sessionFindings(
-  review: Doc,
-  decisions: readonly Decision[],
-  actor: ActorRef,
-  start: number,
-): readonly Finding[] {
-  const findings: Finding[] = [];
-  if (
-    decisions.some((decision) => decision.decided === 'approved' && decision.by?.key === actor.key && actor.key !== '')
-  ) {
-    findings.push({ kind: 'self_approval', detail: 'The person who asked is among those who approved.' });
-  }
-  const revokeAt = getTime(review, 'revoke_at')?.at;
-  if (getText(review, 'type') === 'jit' && revokeAt !== undefined && start > revokeAt) {
-    findings.push({ kind: 'opened_after_window', detail: 'The session began after the end of the approved time.' });
-  }
-  return findings;
 }
 
 // Where not even the message is stamped, the reader of a timeline must know that its place is that of its arrival.

@@ -8,6 +8,7 @@ import type { StoredEvent } from '../../store/stored-event.ts';
 import { createGraph } from './graph.ts';
 import type { Graph, GraphBuilder, GraphEdge } from './graph.ts';
 import { levelOf } from './levels.ts';
+import { addInferredExchanges } from './load-exchanges.ts';
 import { loadEvents, nameEvents } from './load-events.ts';
 import { readEventsNamed } from './read-events.ts';
 import type { Rules } from './rules.ts';
@@ -39,6 +40,9 @@ const LIMITS: GraphLimits = { depth: 32, nodes: 20_000, fanOut: 10_000, chunk: 4
 /** Milliseconds UTC that stand for "whatever is there": 2200-01-01. */
 export const NO_AS_OF_MS = 7_258_118_400_000;
 
+/** Exchanges in a row whose parents are inferred; each needs a walk of its own, because no edge leads there. */
+const MAX_EXCHANGES = 8;
+
 /** How a key was reached, the wider before the narrower: what is followed from it depends on that. */
 const MODES = ['whole', 'lineage', 'branch', 'gate'] as const;
 type Mode = (typeof MODES)[number];
@@ -67,8 +71,13 @@ export async function loadGraph(
   for (const event of await nameEvents(reader, tenant, [...known, ...(options.beside ?? [])], asOfMs))
     graph.addEvent(event);
   const start = [...seeds.filter((seed) => !seed.startsWith('event:')), ...known.flatMap(keysToClimb)];
-  const keys = await walkEdges(reader, tenant, graph, start, { asOfMs, limits, rules: options.rules });
-  await loadEvents(reader, tenant, graph, keys, { asOfMs, limits });
+  const done = new Set<string>();
+  let next: readonly string[] = start;
+  for (let round = 0; round <= MAX_EXCHANGES && (round === 0 || next.length > 0); round += 1) {
+    const keys = await walkEdges(reader, tenant, graph, next, { asOfMs, limits, rules: options.rules });
+    await loadEvents(reader, tenant, graph, keys, { asOfMs, limits });
+    next = await addInferredExchanges(reader, tenant, graph, asOfMs, done);
+  }
   return graph;
 }
 

@@ -27,6 +27,7 @@ import type { VaultEntry } from './vault-entry.ts';
 import { addVaultLinks } from './vault-links.ts';
 import type { VaultLinks } from './vault-links.ts';
 import { vaultRedactions } from './vault-redact.ts';
+import { refusedToken } from './vault-refusals.ts';
 
 /** What a Vault (or OpenBao) cluster was asked and answered: two entries a request (sources.md 1.10, 1.10.1). */
 export const vaultAudit: SourceAdapter = {
@@ -75,7 +76,7 @@ function parse(input: ParseInput): ParseResult {
     environment: cluster,
     sourceIp: address?.key.slice('ip:'.length),
     userAgent: headerText(entry, 'user-agent'),
-    facts: factsOf(entry, read, links),
+    facts: factsOf(entry, read, links, type),
     keys: draft.keys,
     edges: draft.edges,
     unread: entry.notes.unread,
@@ -96,7 +97,7 @@ function typeOf(read: VaultEntry, type: string): string {
   return type === 'response' ? what : `${what} (${type})`;
 }
 
-function factsOf(entry: Doc, read: VaultEntry, links: VaultLinks): Facts {
+function factsOf(entry: Doc, read: VaultEntry, links: VaultLinks, type: string): Facts {
   const call = compact<NonNullable<Facts['call']>>({
     service: read.mountType === undefined ? 'vault' : `vault/${read.mountType}`,
     operation: read.operation,
@@ -107,10 +108,11 @@ function factsOf(entry: Doc, read: VaultEntry, links: VaultLinks): Facts {
     credential_ttl_s: links.used && getNumber(entry, 'auth', 'token_ttl'),
   });
   const forged = read.kind === 'create' && read.outcome === 'success' ? forgedMetadata(entry) : [];
+  const findings = [...forged, ...refusedToken(entry, type)];
   return compact<Facts>({
     credential: links.credential,
     call,
-    findings: forged.length > 0 ? forged : undefined,
+    findings: findings.length > 0 ? findings : undefined,
   });
 }
 

@@ -15,6 +15,11 @@ import {
 } from '../../support/intake-samples.ts';
 
 const text = JSON.stringify;
+const identity = (issuers: readonly string[], method = 'admin'): string => {
+  const accounts = issuers.map((iss, index) => ({ iss, sub: `user-${index}` }));
+  const data = { schema_version: 1, identity: { accounts, method } };
+  return changed(tokenEvent, { type: 'io.accessaudit.identity.unlinked.v1', data });
+};
 const okta = {
   url: '/v1/ingest/okta.log',
   headers: { 'content-type': 'application/json', authorization: SECRETS.okta },
@@ -152,6 +157,22 @@ const AT_THE_DOOR: readonly [
     token({ token: { iss: 'https://other.acme.example', jti: 'x', kind: 'jwt' } }),
     403,
     'issuer_not_registered_for_source',
+  ],
+  // Whoever could part two accounts of others could hide that a person approved the own request.
+  [
+    'accounts of an issuer that the source may not speak for',
+    issuer,
+    identity(['https://broker.acme.example', 'https://other.acme.example']),
+    403,
+    'issuer_not_registered_for_source',
+  ],
+  ['an identity of one account', issuer, identity(['https://broker.acme.example']), 422, 'contract'],
+  [
+    'an identity by a method that is none',
+    issuer,
+    identity(['https://broker.acme.example', 'https://broker.acme.example'], 'guess'),
+    422,
+    'contract',
   ],
   [
     'a foreign source',

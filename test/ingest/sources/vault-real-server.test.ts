@@ -5,6 +5,7 @@ import { vaultAudit } from '../../../ingest/sources/vault-audit.ts';
 import type { AuditEvent } from '../../../model/event.ts';
 import { parsePolicy, sourceOf } from '../../../model/policy.ts';
 import { SHARED, inputOf, readLines } from '../../support/adapter-input.ts';
+import { PERFECT, fitOf } from '../../support/fit.ts';
 
 /** A log that a real server wrote (../shared/corpus/vault/openbao-2.6.2), with what was asked of it. */
 const FOLDER = join(SHARED, 'corpus/vault/openbao-2.6.2');
@@ -129,6 +130,30 @@ describe.skipIf(!existsSync(FOLDER))('a real Vault-format log (needs ../shared/c
     }
     expect(untied).toEqual([]);
     expect(tied).toBeGreaterThan(190);
+  });
+
+  test('a dead token and a stolen one are findings of the answer, and of nothing else', () => {
+    const found = (kind: string): readonly string[] =>
+      events
+        .filter((event) => event.facts.findings?.some((finding) => finding.kind === kind))
+        .map((event) => acts.find((act) => act.request_ids?.includes(event.nativeId.split(':')[0] ?? ''))?.note ?? '');
+    const dead = acts.filter((act) => act.status === 403 && /^(?:use (?:after|4 of 3)|revoke-self again|child after the death|token that never existed|an ID token as)/.test(act.note)); // prettier-ignore
+    expect(dead.length).toBe(11);
+    expect(
+      fitOf(
+        found('dead_token'),
+        dead.map((act) => act.note),
+      ),
+    ).toEqual(PERFECT);
+    // A stolen token that is bound to no address is let through and looks like any other use.
+    const stolen = acts.filter((act) => act.note?.startsWith('STOLEN') && act.status === 403);
+    expect(stolen.length).toBe(2);
+    expect(
+      fitOf(
+        found('token_from_elsewhere'),
+        stolen.map((act) => act.note),
+      ),
+    ).toEqual(PERFECT);
   });
 
   test('forged metadata is a finding and makes no edge', () => {

@@ -40,6 +40,15 @@ export const FAMILIES = [
 ] as const;
 export type Family = (typeof FAMILIES)[number];
 
+/**
+ * The topic on which rejected records are announced. It is no family: workers read families, so that an announcement can
+ * never come back as an event.
+ */
+export const DEAD_LETTERS = 'custody.dead-letters';
+/** Every topic of the log. */
+export type Topic = Family | typeof DEAD_LETTERS;
+export const TOPICS: readonly Topic[] = [...FAMILIES, DEAD_LETTERS];
+
 const FAMILY_OF: Record<Source, Family> = {
   'gitlab.audit-stream': 'gitlab.audit',
   'gitlab.audit-rest': 'gitlab.audit',

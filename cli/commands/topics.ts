@@ -4,7 +4,7 @@ import { readKafkaSettings } from '../../ingest/settings.ts';
 import type { KafkaSettings } from '../../ingest/settings.ts';
 import type { TopicFinding, TopicState } from '../../ingest/log/kafka-topics.ts';
 import { Problem } from '../../model/problem.ts';
-import { FAMILIES } from '../../model/source.ts';
+import { TOPICS } from '../../model/source.ts';
 
 /** What became of the topics. */
 interface Outcome {
@@ -19,7 +19,7 @@ export const topicsCommand: Command = {
   help: `
 Usage: custody topics [--check] [options]
 
-Makes the topics that are missing, one for each family of sources, and checks all of them: cleanup.policy=delete, replicas,
+Makes the topics that are missing, one for each family of sources and one for dead letters, and checks all of them: cleanup.policy=delete, replicas,
 min.insync.replicas, retention, no unclean election, stamps by the broker. What exists is never changed. Ends with 1 where
 something is not as it should be; a compacted topic is refused, because it drops records from between others.
 
@@ -49,9 +49,9 @@ async function judgeTopics(settings: KafkaSettings, checkOnly: boolean, context:
   try {
     context.say(`asking ${settings.connection.brokers.join(', ')}\n`);
     await admin.connect();
-    const created = checkOnly ? [] : await createTopics(admin, FAMILIES, settings.topics);
-    const states = await describeTopics(admin, FAMILIES, settings.topics.prefix);
-    return { created, states, findings: checkTopics(states, FAMILIES, settings.topics) };
+    const created = checkOnly ? [] : await createTopics(admin, TOPICS, settings.topics);
+    const states = await describeTopics(admin, TOPICS, settings.topics.prefix);
+    return { created, states, findings: checkTopics(states, TOPICS, settings.topics) };
   } catch (error) {
     if (error instanceof Problem) throw error;
     throw new Problem('unavailable', `Kafka refused or did not answer: ${(error as Error).message}`, {}, error);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { Family } from '../../model/source.ts';
+import { DEAD_LETTERS } from '../../model/source.ts';
+import type { Topic } from '../../model/source.ts';
 import { Problem } from '../../model/problem.ts';
 import type { AppendedRange, LogRecord } from './event-log.ts';
 import type { EmbeddedLog, Identity, LocalIndex, Verdict } from './local-index.ts';
@@ -26,11 +27,14 @@ export function openEmbeddedLog({ folder, partitions }: EmbeddedLogOptions): Emb
   const store = openLogStore(join(folder, 'log'), partitions);
   const writer = createLogWriter(store);
   const consumers = new Set<() => Promise<void>>();
-  const placeOf = (topic: Family, key: string) => ({ topic, partition: partitionOf(key, store.partitions) });
+  const placeOf: PlaceOf = (topic, key) => ({ topic, partition: partitionOf(key, store.partitions) });
 
   return {
     async append(topic, partitionKey, records) {
       return rangeOf(await writer.append({ ...placeOf(topic, partitionKey), records }));
+    },
+    async announce(partitionKey, records) {
+      return rangeOf(await writer.append({ ...placeOf(DEAD_LETTERS, partitionKey), records }));
     },
     partitions: () => store.partitions,
     startOffset: async (partition) => firstOffsetOf(store, partition, writer.end(partition)),
@@ -54,11 +58,9 @@ export function openEmbeddedLog({ folder, partitions }: EmbeddedLogOptions): Emb
   };
 }
 
-function createIndex(
-  store: LogStore,
-  writer: LogWriter,
-  placeOf: (topic: Family, key: string) => { topic: Family; partition: number },
-): LocalIndex {
+type PlaceOf = <T extends Topic>(topic: T, key: string) => { topic: T; partition: number };
+
+function createIndex(store: LogStore, writer: LogWriter, placeOf: PlaceOf): LocalIndex {
   return {
     cursor: (name) => Number(store.facts.get(FACT.cursor(name)) ?? 0),
     async appendAt(topic, partitionKey, records, { name, from, to }) {
@@ -101,7 +103,7 @@ function plain({ timestampMs, key, value, headers }: LogRecord): LogRecord {
   return { timestampMs, key, value, headers };
 }
 
-function rangeOf(range: AppendedRange | undefined): AppendedRange {
+function rangeOf<T extends Topic>(range: AppendedRange<T> | undefined): AppendedRange<T> {
   if (range === undefined) throw new Problem('internal', 'an append without a condition appended nothing');
   return range;
 }

@@ -1,4 +1,4 @@
-import type { Family } from '../../model/source.ts';
+import type { DEAD_LETTERS, Family, Topic } from '../../model/source.ts';
 
 /** What is appended: bytes that were redacted before they came here. `timestampMs` is when Custody received them, UTC. */
 export interface LogRecord {
@@ -13,8 +13,8 @@ export interface LoggedRecord extends LogRecord {
   readonly offset: number;
 }
 
-export interface TopicPartition {
-  readonly topic: Family;
+export interface TopicPartition<T extends Topic = Family> {
+  readonly topic: T;
   readonly partition: number;
 }
 
@@ -34,7 +34,7 @@ export interface Undecodable {
   readonly detail: string;
 }
 
-export interface AppendedRange extends TopicPartition {
+export interface AppendedRange<T extends Topic = Family> extends TopicPartition<T> {
   readonly firstOffset: number;
   readonly lastOffset: number;
 }
@@ -75,6 +75,11 @@ export interface Consumer {
  */
 export interface EventLog {
   append(topic: Family, partitionKey: string, records: readonly LogRecord[]): Promise<AppendedRange>;
+  /**
+   * Appends to the dead-letter topic, which no worker reads; durable when it resolves. May be called twice for the same
+   * record: its header `x-source` tells.
+   */
+  announce(partitionKey: string, records: readonly LogRecord[]): Promise<AppendedRange<typeof DEAD_LETTERS>>;
   partitions(topic: Family): number;
   /** First offset still held, and the offset that the next record will get. */
   startOffset(partition: TopicPartition): Promise<number>;
@@ -88,7 +93,7 @@ export const HEADERS = {
   source: 'x-custody-source',
   instance: 'x-custody-instance',
   tenant: 'x-custody-tenant',
-  /** How it came: push, poll, import. */
+  /** How it came: push, poll, import; replay for a dead letter that was appended again. */
   delivery: 'x-custody-delivery',
   /** Which values were redacted: JSON array of [path, rule]. Absent if none. */
   redacted: 'x-custody-redacted',
@@ -98,4 +103,8 @@ export const HEADERS = {
   unreadable: 'x-custody-unreadable',
   /** "1" where some object has the same name twice, so that parsers may differ on what it says. */
   duplicateKeys: 'x-custody-duplicate-keys',
+  /** On a record that repeats a dead letter: the letter (model/dead-letter.ts), when it first came (Unix ms), by whom. */
+  replayOf: 'x-custody-replay-of',
+  firstReceived: 'x-custody-first-received',
+  replayedBy: 'x-custody-replayed-by',
 } as const;

@@ -1,7 +1,7 @@
 import type { Admin } from 'kafkajs';
 import { Problem } from '../../model/problem.ts';
-import { FAMILIES } from '../../model/source.ts';
-import type { Family } from '../../model/source.ts';
+import { DEAD_LETTERS, FAMILIES } from '../../model/source.ts';
+import type { Family, Topic } from '../../model/source.ts';
 import type { Consumer, EventLog, TopicPartition } from './event-log.ts';
 import { createKafka } from './kafka-client.ts';
 import type { KafkaConnection } from './kafka-client.ts';
@@ -32,8 +32,8 @@ const REFRESH_MS = 60_000;
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
   const kafka = createKafka(options);
-  const families = options.families ?? FAMILIES;
-  const nameOf = (topic: Family): string => options.topics.prefix + topic;
+  const families: readonly Topic[] = [...(options.families ?? FAMILIES), DEAD_LETTERS];
+  const nameOf = (topic: Topic): string => options.topics.prefix + topic;
   const admin = createAdmin(() => kafka.admin());
   const describe = (): Promise<readonly TopicState[]> =>
     admin.ask((client) => describeTopics(client, families, options.topics.prefix));
@@ -66,6 +66,10 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> 
       const { end } = await offsets(place);
       return { ...place, firstOffset: end, lastOffset: end - 1 };
     },
+    announce: (partitionKey, records) => {
+      const partition = partitionOf(partitionKey, stateOf(known, DEAD_LETTERS).partitions);
+      return writer.append({ topic: DEAD_LETTERS, partition }, records);
+    },
     partitions: (topic) => stateOf(known, topic).partitions,
     startOffset: async (place) => (await offsets(place)).start,
     endOffset: async (place) => (await offsets(place)).end,
@@ -91,15 +95,15 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> 
 
 async function openTopics(
   describe: () => Promise<readonly TopicState[]>,
-  families: readonly Family[],
+  families: readonly Topic[],
   settings: TopicSettings,
-): Promise<Map<Family, TopicState>> {
+): Promise<Map<Topic, TopicState>> {
   const states = await describe();
   refuseTopics(checkTopics(states, families, settings));
   return new Map(states.map((state) => [state.family, state]));
 }
 
-function stateOf(known: ReadonlyMap<Family, TopicState>, topic: Family): TopicState {
+function stateOf(known: ReadonlyMap<Topic, TopicState>, topic: Topic): TopicState {
   const state = known.get(topic);
   if (!state) throw new Problem('internal', `the topic of ${topic} was not opened`);
   return state;

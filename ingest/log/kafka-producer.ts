@@ -1,21 +1,22 @@
 import type { Kafka, Message, Producer } from 'kafkajs';
 import { Problem } from '../../model/problem.ts';
+import type { Topic } from '../../model/source.ts';
 import type { AppendedRange, LogRecord, TopicPartition } from './event-log.ts';
 import { GZIP } from './kafka-client.ts';
 import { RECEIVED_HEADER } from './kafka-headers.ts';
 
 export interface KafkaWriter {
   /** Resolves when all records are on all in-sync replicas. */
-  append(place: TopicPartition, records: readonly LogRecord[]): Promise<AppendedRange>;
+  append<T extends Topic>(place: TopicPartition<T>, records: readonly LogRecord[]): Promise<AppendedRange<T>>;
   /** Waits for what was asked so far, then refuses. */
   close(): Promise<void>;
 }
 
 export interface KafkaWriterOptions {
   readonly kafka: Kafka;
-  readonly nameOf: (topic: TopicPartition['topic']) => string;
+  readonly nameOf: (topic: Topic) => string;
   /** The largest batch that the topic takes, bytes. */
-  readonly maxBatchBytes: (topic: TopicPartition['topic']) => number;
+  readonly maxBatchBytes: (topic: Topic) => number;
 }
 
 interface Job {
@@ -45,10 +46,10 @@ const COMPRESSED_BYTES = 4 * 1_024 * 1_024;
 export function createKafkaWriter(options: KafkaWriterOptions): KafkaWriter {
   const queues = new Map<string, Queue>();
   const producers = createProducers(options.kafka);
-  const appending = new Set<Promise<AppendedRange>>();
+  const appending = new Set<Promise<unknown>>();
   let isClosed = false;
 
-  async function drain(place: TopicPartition, queue: Queue): Promise<void> {
+  async function drain(place: TopicPartition<Topic>, queue: Queue): Promise<void> {
     // A turn later, so that all that is asked in this turn shares the first send.
     await Promise.resolve();
     const topic = options.nameOf(place.topic);
@@ -57,7 +58,7 @@ export function createKafkaWriter(options: KafkaWriterOptions): KafkaWriter {
     queue.isRunning = false;
   }
 
-  function send(place: TopicPartition, { messages, bytes }: Chunk): Promise<number> {
+  function send(place: TopicPartition<Topic>, { messages, bytes }: Chunk): Promise<number> {
     const name = `${place.topic}/${place.partition}`;
     const queue = queues.get(name) ?? { jobs: [], isRunning: false };
     queues.set(name, queue);
@@ -69,7 +70,10 @@ export function createKafkaWriter(options: KafkaWriterOptions): KafkaWriter {
     });
   }
 
-  async function append(place: TopicPartition, records: readonly LogRecord[]): Promise<AppendedRange> {
+  async function append<T extends Topic>(
+    place: TopicPartition<T>,
+    records: readonly LogRecord[],
+  ): Promise<AppendedRange<T>> {
     let first: number | undefined;
     let last = -1;
     for (const chunk of cutRecords(records, options.maxBatchBytes(place.topic))) {

@@ -1,6 +1,6 @@
 import type { Admin } from 'kafkajs';
 import { Problem } from '../../model/problem.ts';
-import type { Family } from '../../model/source.ts';
+import type { Topic } from '../../model/source.ts';
 import { TOPIC_RESOURCE } from './kafka-client.ts';
 
 /** How the topics of Custody are made, and what they are held to. */
@@ -16,7 +16,7 @@ export interface TopicSettings {
 
 /** A topic as the brokers tell it. */
 export interface TopicState {
-  readonly family: Family;
+  readonly family: Topic;
   readonly topic: string;
   readonly partitions: number;
   readonly replication: number;
@@ -40,7 +40,7 @@ const DAY_MS = 86_400_000;
 /** The topics of these families that exist. */
 export async function describeTopics(
   admin: Admin,
-  families: readonly Family[],
+  families: readonly Topic[],
   prefix: string,
 ): Promise<readonly TopicState[]> {
   const existing = new Set(await admin.listTopics());
@@ -88,7 +88,7 @@ function configOf(settings: TopicSettings): Record<string, string> {
 /** Makes the topics that are missing. Gives their names. Existing ones are left as they are (`checkTopics` judges them). */
 export async function createTopics(
   admin: Admin,
-  families: readonly Family[],
+  families: readonly Topic[],
   settings: TopicSettings,
 ): Promise<readonly string[]> {
   const existing = new Set(await admin.listTopics());
@@ -109,7 +109,7 @@ export async function createTopics(
  */
 export function checkTopics(
   states: readonly TopicState[],
-  families: readonly Family[],
+  families: readonly Topic[],
   settings: TopicSettings,
 ): readonly TopicFinding[] {
   const missing = families

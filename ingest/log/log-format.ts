@@ -1,5 +1,6 @@
 import { LIMITS } from '../../model/position.ts';
-import { FAMILIES } from '../../model/source.ts';
+import { DEAD_LETTERS, FAMILIES } from '../../model/source.ts';
+import type { Topic } from '../../model/source.ts';
 import { HEADERS } from './event-log.ts';
 import type { LoggedRecord, LogRecord, TopicPartition } from './event-log.ts';
 
@@ -27,8 +28,15 @@ const KNOWN_NAMES: readonly string[] = [
 const NUMBER_OF = new Map(KNOWN_NAMES.map((name, index) => [name, index + 1]));
 
 /** The number under which a record lies: one range of numbers a partition, in the order of offsets. */
-export function recordKey({ topic, partition }: TopicPartition, offset: number): number {
-  return (FAMILIES.indexOf(topic) * LIMITS.partitions + partition) * LIMITS.offset + offset;
+export function recordKey({ topic, partition }: TopicPartition<Topic>, offset: number): number {
+  return (numberOf(topic) * LIMITS.partitions + partition) * LIMITS.offset + offset;
+}
+
+// Families have six bits (model/position.ts); the last number is no family's.
+const LAST_TOPIC = 63;
+
+function numberOf(topic: Topic): number {
+  return topic === DEAD_LETTERS ? LAST_TOPIC : FAMILIES.indexOf(topic);
 }
 
 /** One record as it stands in a block, its size included. */

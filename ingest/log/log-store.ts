@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { open } from 'lmdb';
 import type { Database, RootDatabase } from 'lmdb';
 import { Problem } from '../../model/problem.ts';
-import { FAMILIES } from '../../model/source.ts';
+import { TOPICS } from '../../model/source.ts';
+import type { Topic } from '../../model/source.ts';
 import type { LoggedRecord, TopicPartition } from './event-log.ts';
 import { countOf, decodeBlock, recordKey } from './log-format.ts';
 
@@ -46,7 +47,7 @@ export function openLogStore(folder: string, partitions: number | undefined): Lo
 
 /** The names of facts. Names that come from outside are hashed: a key of LMDB has at most 1,978 bytes. */
 export const FACT = {
-  end: ({ topic, partition }: TopicPartition): string => `end ${topic} ${partition}`,
+  end: ({ topic, partition }: TopicPartition<Topic>): string => `end ${topic} ${partition}`,
   group: (group: string, { topic, partition }: TopicPartition): string => `group ${hash(group)} ${topic} ${partition}`,
   cursor: (name: string): string => `cursor ${hash(name)}`,
   identity: (name: string): string => `identity ${hash(name)}`,
@@ -69,7 +70,7 @@ export function firstOffsetOf(store: LogStore, partition: TopicPartition, end: n
  */
 export function readEnds(store: LogStore): Map<string, number> {
   const ends = new Map<string, number>();
-  for (const topic of FAMILIES) {
+  for (const topic of TOPICS) {
     for (let partition = 0; partition < store.partitions; partition++) {
       const name = FACT.end({ topic, partition });
       const end = store.facts.get(name);
@@ -98,7 +99,7 @@ export interface ReadBounds {
  */
 export function readRecords(
   store: LogStore,
-  partition: TopicPartition,
+  partition: TopicPartition<Topic>,
   from: number,
   end: number,
   bounds: ReadBounds,

@@ -1,5 +1,6 @@
 import { LIMITS } from '../../model/position.ts';
 import { Problem } from '../../model/problem.ts';
+import type { Topic } from '../../model/source.ts';
 import type { AppendedRange, LogRecord, TopicPartition } from './event-log.ts';
 import { BLOCK_BYTES, encodeBlock, encodeRecord, recordKey } from './log-format.ts';
 import { FACT, readEnds } from './log-store.ts';
@@ -15,16 +16,16 @@ export interface PendingFacts {
  * What a caller wants appended. `decide` looks at the facts, may set some, or says false: nothing is to be appended. It
  * may throw to refuse, but only before it has set anything.
  */
-export interface AppendRequest extends TopicPartition {
+export interface AppendRequest<T extends Topic = Topic> extends TopicPartition<T> {
   readonly records: readonly LogRecord[];
   readonly decide?: (facts: PendingFacts) => boolean;
 }
 
 export interface LogWriter {
   /** Resolves when the records are durable; undefined if `decide` said that there is nothing to append. */
-  append(request: AppendRequest): Promise<AppendedRange | undefined>;
+  append<T extends Topic>(request: AppendRequest<T>): Promise<AppendedRange<T> | undefined>;
   /** The offset after the last durable record. */
-  end(partition: TopicPartition): number;
+  end(partition: TopicPartition<Topic>): number;
   /** Calls back once when the end of the partition moves or the writer closes. Gives a way to call it off. */
   onMove(partition: TopicPartition, callback: () => void): () => void;
   /** Waits for what was asked so far, then refuses. */
@@ -34,7 +35,7 @@ export interface LogWriter {
 interface Job extends AppendRequest {
   readonly encoded: readonly Buffer[];
   readonly bytes: number;
-  readonly resolve: (range: AppendedRange | undefined) => void;
+  readonly resolve: (range: AppendedRange<Topic> | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -70,7 +71,8 @@ export function createLogWriter(store: LogStore): LogWriter {
       return new Promise((resolve, reject) => {
         const encoded = request.records.map(encodeRecord);
         const bytes = encoded.reduce((sum, record) => sum + record.length, 0);
-        queue.push({ ...request, encoded, bytes, resolve, reject });
+        const settle: Job['resolve'] = (range) => resolve(range && { ...range, topic: request.topic });
+        queue.push({ ...request, encoded, bytes, resolve: settle, reject });
         running ??= drain();
       });
     },
@@ -102,7 +104,7 @@ function takeJobs(queue: Job[]): Job[] {
 
 interface Settled {
   readonly job: Job;
-  readonly range: AppendedRange | undefined;
+  readonly range: AppendedRange<Topic> | undefined;
 }
 
 /** Writes jobs in one transaction and settles each. Nothing that a failed transaction wanted is remembered. */
@@ -151,7 +153,7 @@ function accept(
   job: Job,
   ends: ReadonlyMap<string, number>,
   pending: PendingFacts,
-): AppendedRange | undefined | 'refused' {
+): AppendedRange<Topic> | undefined | 'refused' {
   try {
     const firstOffset = Number(pending.get(FACT.end(job)) ?? ends.get(FACT.end(job)) ?? 0);
     const lastOffset = firstOffset + job.encoded.length - 1;
@@ -165,7 +167,7 @@ function accept(
 }
 
 interface Block {
-  readonly partition: TopicPartition;
+  readonly partition: TopicPartition<Topic>;
   first: number;
   records: Buffer[];
   bytes: number;

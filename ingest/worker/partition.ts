@@ -4,6 +4,7 @@ import { ensureGap, readReach } from '../../store/log-state.ts';
 import type { StoredPartition } from '../../store/log-state.ts';
 import type { Consumer, EventLog, LogBatch, LoggedRecord, TopicPartition } from '../log/event-log.ts';
 import type { Ends } from './batch-summary.ts';
+import { announceRejected, hasRejected } from './dead-letters.ts';
 import { deriveAgain } from './repair.ts';
 import type { RepairDeps } from './repair.ts';
 import { cutBatch } from './segments.ts';
@@ -12,7 +13,7 @@ import { openStep } from './step.ts';
 import type { Step } from './step.ts';
 
 export interface PartitionDeps extends RepairDeps {
-  readonly log: Pick<EventLog, 'startOffset' | 'endOffset'>;
+  readonly log: Pick<EventLog, 'startOffset' | 'endOffset' | 'announce'>;
   readonly consumer: () => Promise<Pick<Consumer, 'seek' | 'commit'>>;
   readonly tenant: string;
   readonly saltKey: Uint8Array;
@@ -97,6 +98,7 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
     const { result, changed } = await deps.retrying(place, (attempt) => step.store(attempt === 0));
     if (changed) for (const later of steps) if (later !== step) later.look();
     await deps.scratch.remove(Object.values(result.files));
+    if (hasRejected(result.ends)) await deps.retrying(place, () => announceRejected(deps, stored, result.lastOffset));
     deps.onStored(place, result.records, result.events, result.ends);
   }
 
@@ -124,6 +126,7 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
 async function openPosition(deps: PartitionDeps, place: StoredPartition & TopicPartition): Promise<number> {
   const { record, derived, covered } = await readReach(deps.writer, place);
   await deriveAgain(deps, place, { from: derived + 1, to: record, fresh: false });
+  if (record >= 0) await announceRejected(deps, place, record);
   if (covered < (await deps.log.endOffset(place))) return covered < 0 ? deps.log.startOffset(place) : covered + 1;
   const facts = { topic: place.topic, partition: place.partition };
   throw new Problem('internal', 'The log ends before what the store holds: it was replaced or cut off.', facts);

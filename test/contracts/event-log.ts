@@ -69,6 +69,17 @@ export function describeEventLog(name: string, create: (options: { partitions: n
       fixture = undefined;
     });
 
+    test('an announcement has a place of its own, stays, and is given to no reader of a family', async () => {
+      const { log, reopen } = await open();
+      const first = await log.announce('okta.log/0', [record('one', { headers: { 'x-source': 'okta.log/0/4' } })]);
+      expect(first).toMatchObject({ topic: 'custody.dead-letters', partition: 0, firstOffset: 0, lastOffset: 0 });
+      const again = await reopen();
+      expect(await again.announce('okta.log/0', [record('two'), record('three')])).toMatchObject({ firstOffset: 1, lastOffset: 2 }); // prettier-ignore
+      await again.append(TOPIC, 'a', [record('event')]);
+      expect(textsOf(await readSome(again, 1))).toEqual(['event']);
+      expect(await again.endOffset(FIRST)).toBe(1);
+    });
+
     test('an empty topic starts and ends at the same offset', async () => {
       const { log } = await open();
       expect(await log.startOffset(FIRST)).toBe(await log.endOffset(FIRST));

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import kafkajs from 'kafkajs';
 import { expect, test } from 'vitest';
-import { FAMILIES } from '../../model/source.ts';
+import { TOPICS } from '../../model/source.ts';
 import { describeOnKafka, testTopics, withAdmin } from '../support/kafka-fixture.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -27,14 +27,14 @@ describeOnKafka('custody topics', { brokers: 3, own: true }, (kafka) => {
   test('makes what is missing, changes nothing, and refuses a compacted topic', async () => {
     const before = await run('--check');
     expect(before.code).toBe(1);
-    expect(before.out.split('\n').filter((line) => line.startsWith('refused: '))).toHaveLength(FAMILIES.length);
+    expect(before.out.split('\n').filter((line) => line.startsWith('refused: '))).toHaveLength(TOPICS.length);
     const made = await run('--format', 'json');
     expect(made).toMatchObject({ code: 0 });
     const { created, topics } = JSON.parse(made.out) as {
       created: string[];
       topics: { partitions: number; replication: number; config: Record<string, string> }[];
     };
-    expect(created).toHaveLength(FAMILIES.length);
+    expect(created).toHaveLength(TOPICS.length);
     for (const topic of topics) {
       expect(topic).toMatchObject({ partitions: 3, replication: 3 });
       expect(topic.config).toMatchObject({

@@ -68,6 +68,6 @@ export async function scalar(store: Store, sql: string): Promise<string> {
 
 /** Empties every table that the worker writes. */
 export async function emptyStore(store: Store): Promise<void> {
-  for (const table of ['records', 'events', 'event_keys', 'edges', 'batches', 'gaps'])
+  for (const table of ['records', 'events', 'event_keys', 'edges', 'batches', 'gaps', 'announcements'])
     await store.writer.run(`TRUNCATE TABLE ${table}`);
 }

@@ -7,6 +7,7 @@ import type { KafkaLogOptions } from '../../ingest/log/kafka-log.ts';
 import { createTopics } from '../../ingest/log/kafka-topics.ts';
 import type { TopicSettings } from '../../ingest/log/kafka-topics.ts';
 import type { EventLog } from '../../ingest/log/event-log.ts';
+import { DEAD_LETTERS } from '../../model/source.ts';
 import type { Family } from '../../model/source.ts';
 import { startBrokers } from './kafka-brokers.ts';
 import type { TestCluster } from './kafka-brokers.ts';
@@ -87,6 +88,6 @@ export async function openTestLog(
   more: Partial<KafkaLogOptions> & { readonly topics?: TopicSettings } = {},
 ): Promise<EventLog> {
   const topics = more.topics ?? testTopics();
-  await withAdmin(addresses, (admin) => createTopics(admin, families, topics));
+  await withAdmin(addresses, (admin) => createTopics(admin, [...families, DEAD_LETTERS], topics));
   return openKafkaLog({ brokers: addresses, families, sessionTimeoutMs: 6_000, ...more, topics });
 }

@@ -1,3 +1,4 @@
+import { DEAD_LETTERS } from '../../model/source.ts';
 import type { Family } from '../../model/source.ts';
 import type {
   Consumer,
@@ -14,12 +15,15 @@ export interface MemoryLog extends EventLog {
   /** Forgets what lies before an offset, as retention does. */
   trim(topic: Family, offset: number): void;
   commits: string[];
+  /** What was announced on the dead-letter topic, in order. */
+  readonly announced: LogRecord[];
 }
 
 /** The log in memory, one partition a topic, for tests of what reads it. */
 export function createMemoryLog(): MemoryLog {
   const topics = new Map<Family, { start: number; end: number; records: LoggedRecord[] }>();
   const commits: string[] = [];
+  const announced: LogRecord[] = [];
   let wake: (() => void)[] = [];
   const of = (topic: Family): { start: number; end: number; records: LoggedRecord[] } => {
     const found = topics.get(topic) ?? { start: 0, end: 0, records: [] };
@@ -56,6 +60,13 @@ export function createMemoryLog(): MemoryLog {
 
   return {
     commits,
+    announced,
+    announce(_key, records) {
+      announced.push(...records);
+      const lastOffset = announced.length - 1;
+      const firstOffset = lastOffset - records.length + 1;
+      return Promise.resolve({ topic: DEAD_LETTERS, partition: 0, firstOffset, lastOffset });
+    },
     append(topic, _key, records: readonly LogRecord[]) {
       const log = of(topic);
       const firstOffset = log.end;

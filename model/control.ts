@@ -87,13 +87,77 @@ export interface SourceState {
   readonly last_occurred_at?: string;
   readonly last_received_at?: string;
   readonly integrity: string;
-  readonly gaps: readonly {
+  readonly gaps: readonly SourceGap[];
+  /** Expected against received, by each means that the source gives; absent where it gives none. */
+  readonly continuity?: Continuity;
+}
+
+/** A stretch of which something is missing. It blocks conclusions about what overlaps it. */
+export interface SourceGap {
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+  /**
+   * By what it shows: a counter that goes on, a pace that was not kept, offsets that the log skipped, a digest that names
+   * what never came, a second pull that holds more than the stream.
+   */
+  readonly kind?: 'sequence' | 'silence' | 'log' | 'digest' | 'reconciliation';
+}
+
+/** What shows whether a source left nothing out. Durations are seconds. */
+export interface Continuity {
+  /** A dense counter (sources.md 3.3): numbers as text, for they may have twenty digits. */
+  readonly sequence?: {
+    readonly first: string;
+    readonly last: string;
+    readonly received: number;
+    readonly missing: number;
+    /** Numbers that stand on more than one event, as ranges such as "17" and "20..24". */
+    readonly repeated: readonly string[];
+    /** How often the counter began anew. */
+    readonly resets: number;
+  };
+  /** How steadily it speaks. `basis`: the interval that the policy expects, or the source's own rhythm. */
+  readonly pace?: {
+    readonly basis: 'policy' | 'rhythm';
+    readonly interval_s: number;
+    readonly longest_silence_s: number;
+    readonly longest_silence_from?: string;
+    /** From its last event to the moment of the question. */
+    readonly silent_s?: number;
+    /** Silences that its own rhythm does not explain. They are no gaps: a quiet night looks the same. */
+    readonly unusual: number;
+  };
+  /** From happening to arrival, of accepted events; percentiles to 1 %. Files count from when they were imported. */
+  readonly lateness?: {
+    readonly events: number;
+    readonly p50_s: number;
+    readonly p95_s: number;
+    readonly p99_s: number;
+    readonly max_s: number;
+  };
+  /** CloudTrail's digest files (sources.md 1.8). Signatures lie outside the files and are not looked at. */
+  readonly digests?: {
+    readonly held: number;
     readonly from: string;
     readonly to: string;
-    readonly reason: string;
-    /** By what it shows: a counter that goes on, a pace that was not kept, offsets that the log skipped. */
-    readonly kind?: 'sequence' | 'silence' | 'log';
-  }[];
+    readonly files: number;
+    readonly files_missing: number;
+    /** Digests whose predecessor is held and has the hash that they name; whose predecessor is not held; or another. */
+    readonly chained: number;
+    readonly predecessors_missing: number;
+    readonly predecessors_other: number;
+  };
+  /** A second pull of what the source saved, compared with what it streamed (sources.md 1.2). */
+  readonly reconciliation?: {
+    readonly saved: number;
+    readonly confirmed: number;
+    readonly missing: number;
+    /** Saved so short ago that the stream may still bring it. */
+    readonly pending: number;
+    /** The last saved event: until then it was compared. */
+    readonly until?: string;
+  };
 }
 
 export interface CheckResult {

@@ -178,6 +178,22 @@ export interface Facts {
     readonly sha?: string;
     readonly runner_id?: string;
   };
+  /** A digest file of CloudTrail: the log files of an hour, and the digest before it (sources.md 1.8). */
+  readonly digest?: {
+    readonly from: Micros;
+    readonly to: Micros;
+    /** Name and SHA-256 (hex) of the digest before; absent where the chain begins. */
+    readonly previous?: { readonly object: string; readonly sha256: string };
+    /** The stamps of its oldest and newest event, Unix seconds, as CloudTrail writes them. */
+    readonly files: readonly {
+      readonly name: string;
+      readonly account: string;
+      readonly oldest: number;
+      readonly newest: number;
+    }[];
+    /** Files beyond those that are listed. */
+    readonly more?: number;
+  };
   /** Something in the record that a responder should see: forged metadata, a raw log, a forged extra. */
   readonly findings?: readonly { readonly kind: string; readonly detail: string }[];
 }

@@ -44,6 +44,8 @@ const source = z.strictObject({
   /** Whether a day (UTC) without a single event of it is something to be told. */
   daily_activity_expected: z.boolean().default(true),
   first_sequence: z.number().int().nonnegative().optional(),
+  /** The source of a second pull: what it holds must have been streamed too, or it is a gap (sources.md 1.2). */
+  reconcile_with: z.literal('gitlab.audit-rest').optional(),
   may_speak_for: z.array(z.string()).optional(),
   /** The issuer of the tokens (Kubernetes) or people (hoop) of this source; the prefix of a cluster's extra claims. */
   jwt_issuer: z.string().optional(),

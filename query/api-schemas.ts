@@ -70,11 +70,19 @@ export const traceQuery = z.strictObject({
   format: z.enum(['json', 'text']).default('json'),
 });
 
-/** The query of `GET /v1/chains/{id}` and `GET /v1/sources`. */
+/** The query of `GET /v1/chains/{id}`. */
 export const asOfQuery = z.strictObject({
   as_of: instant.optional(),
   format: z.enum(['json', 'text']).default('json'),
 });
+
+/** The query of `GET /v1/sources`. */
+export const sourcesQuery = asOfQuery
+  .extend({ from: instant.optional(), to: instant.optional() })
+  .refine(
+    ({ from = 0, to = Number.POSITIVE_INFINITY }) => from < to,
+    'the period is empty: `from` must be before `to`',
+  );
 
 export const chainId = z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 hexadecimal digits');
 

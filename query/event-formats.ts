@@ -66,19 +66,3 @@ export function emptyText(question: string, sources: readonly SourceState[]): st
   const who = heard.length === 0 ? ['No source has sent anything yet.'] : ['Sources were last heard:', ...heard];
   return [`No events: ${printable(question, 1_000)}`, ...who, ''].join('\n');
 }
-
-/** The sources as a table of text. */
-export function sourcesText(sources: readonly SourceState[]): string {
-  if (sources.length === 0) return 'No source is registered and none has sent anything.\n';
-  const rows = sources.map((source) => {
-    const rejected = Object.entries(source.rejected).map(([reason, count]) => `${count} ${reason}`);
-    return [
-      `${source.family} ${printable(source.instance)}${source.registered ? '' : '  (not in the policy file)'}`,
-      `  accepted ${source.accepted}, duplicate ${source.duplicate}, conflict ${source.conflict}, rejected ${rejected.length === 0 ? 0 : rejected.join(', ')}`,
-      `  last event ${source.last_occurred_at ?? 'never'}, last heard ${source.last_received_at ?? 'never'}`,
-      ...source.gaps.slice(0, 20).map((gap) => `  gap ${gap.from} to ${gap.to}: ${printable(gap.reason)}`),
-      ...(source.gaps.length > 20 ? [`  ... and ${source.gaps.length - 20} more gaps`] : []),
-    ].join('\n');
-  });
-  return `${rows.join('\n\n')}\n`;
-}

@@ -14,6 +14,8 @@ import { CSV_HEADER, csvLine, emptyText, textLines } from './event-formats.ts';
 import { parseFilter } from './filter.ts';
 import { createIdentities } from './identity.ts';
 import type { QueryApiDeps } from './query-api.ts';
+import { gapLine, gapsBetween } from './timeline-gaps.ts';
+import type { MarkedGap } from './timeline-gaps.ts';
 import { readTimeline } from './timeline.ts';
 import type { TimelineQuestion } from './timeline.ts';
 import type { Tracer } from './trace.ts';
@@ -29,7 +31,7 @@ const TYPES = {
 
 /**
  * `GET /v1/events?from&to&where&as_of&limit&cursor&format`: events in order of time. JSON pages by cursor (at most 1,000
- * a page); NDJSON, CSV and text stream up to `limit`.
+ * a page); NDJSON, CSV and text stream up to `limit`. Text also shows where the sources have gaps.
  */
 export function addEventsRoute(app: FastifyInstance, deps: QueryApiDeps, tracer: Tracer): void {
   const rules = createRules(deps.policy);
@@ -53,10 +55,12 @@ export function addEventsRoute(app: FastifyInstance, deps: QueryApiDeps, tracer:
       ...(query.cursor === undefined ? {} : { after: readCursor(deps.cursorKey, asked, query.cursor) }),
     };
     if (query.format === 'json') return answerPage(deps, question, asked, tell);
+    // A page of text marks the stretches of which something is missing; files for programs hold events alone.
+    const marks = query.format === 'text' ? gapsBetween(await tracer.sources(query.as_of), from, to) : [];
     const empty = async (): Promise<string> =>
       query.format === 'text' ? emptyText(describe(question, query.where), await tracer.sources(query.as_of)) : '';
     const pages = readTimeline(deps.reader, deps.policy, question);
-    return answerStream(reply, query.format, pages, (events) => tell(events, query.as_of), empty);
+    return answerStream(reply, query.format, pages, (events) => tell(events, query.as_of), { empty, marks });
   });
 }
 
@@ -92,16 +96,27 @@ function answerStream(
   format: keyof typeof TYPES,
   pages: AsyncIterable<readonly StoredEvent[]>,
   tell: (events: readonly StoredEvent[]) => Promise<readonly ChainEvent[]>,
-  empty: () => Promise<string>,
+  { empty, marks }: { readonly empty: () => Promise<string>; readonly marks: readonly MarkedGap[] },
 ): FastifyReply {
   const line = { ndjson: (event: ChainEvent) => `${JSON.stringify(event)}\n`, csv: csvLine, text: textLines }[format];
   async function* write(): AsyncGenerator<string, void, undefined> {
     let count = 0;
+    const left = [...marks];
+    // The marks that begin before a moment, each once.
+    const marksUntil = (time: string): string => {
+      const at = left.findIndex((mark) => mark.from > time);
+      return left
+        .splice(0, at < 0 ? left.length : at)
+        .map(gapLine)
+        .join('');
+    };
+    const told = (event: ChainEvent): string => marksUntil(event.occurred_at) + line(event);
     if (format === 'csv') yield CSV_HEADER;
     for await (const page of pages) {
       count += page.length;
-      yield (await tell(page)).map(line).join('');
+      yield (await tell(page)).map(told).join('');
     }
+    yield left.map(gapLine).join('');
     if (count === 0) yield await empty();
   }
   return reply.type(TYPES[format]).header('x-content-type-options', 'nosniff').send(Readable.from(write()));

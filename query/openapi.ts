@@ -2,7 +2,15 @@ import { z } from 'zod';
 import { FRAMEWORKS } from '../model/control.ts';
 import { SOURCES } from '../model/source.ts';
 import { cloudEventSchema, tokenEventDataSchema } from '../model/token-event.ts';
-import { asOfQuery, eventsQuery, exportQuery, identitiesQuery, identityQuery, traceQuery } from './api-schemas.ts';
+import {
+  asOfQuery,
+  eventsQuery,
+  exportQuery,
+  identitiesQuery,
+  identityQuery,
+  sourcesQuery,
+  traceQuery,
+} from './api-schemas.ts';
 import { chainSchema, eventSchema, pageSchema, partySchema, problemSchema, sourceSchema } from './response-schemas.ts';
 
 type Json = Record<string, unknown>;
@@ -82,10 +90,11 @@ function queryPaths(): Json {
       [path('key', 'a key or an e-mail address'), ...fromQuery(identityQuery)],
       { type: 'object' },
     ),
-    '/v1/sources': get('What each source sent, how far it was read, and its gaps', fromQuery(asOfQuery), {
-      type: 'object',
-      properties: { sources: { type: 'array', items: ref('Source') } },
-    }),
+    '/v1/sources': get(
+      'What each source sent, against what was expected of it, and its gaps',
+      fromQuery(sourcesQuery),
+      { type: 'object', properties: { sources: { type: 'array', items: ref('Source') } } },
+    ),
   };
 }
 

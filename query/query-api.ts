@@ -1,18 +1,20 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import type { Chain } from '../model/chain.ts';
 import type { Policy } from '../model/policy.ts';
+import type { Micros } from '../model/time.ts';
 import type { Reader } from '../store/query.ts';
 import { readStoreVersion } from '../store/queries/store-version.ts';
-import { asOfQuery, chainId, read, traceQuery } from './api-schemas.ts';
+import { asOfQuery, chainId, read, sourcesQuery, traceQuery } from './api-schemas.ts';
 import { createRules } from './chains/rules.ts';
 import { readEntity } from './entity-detail.ts';
 import { readEventDetail } from './event-detail.ts';
-import { sourcesText } from './event-formats.ts';
 import { addEventsRoute } from './events-api.ts';
 import { addExportRoute } from './export-api.ts';
 import { addIdentitiesRoutes } from './identities-api.ts';
 import { createIdentities } from './identity.ts';
 import { openApiDocument } from './openapi.ts';
+import { sourcesText } from './sources-text.ts';
+import { readSources } from './sources.ts';
 import { traceText } from './trace-text.ts';
 import { createTracer } from './trace.ts';
 
@@ -24,6 +26,8 @@ export interface QueryApiDeps {
   /** At least 32 random bytes, kept as long as cursors should stay good. */
   readonly cursorKey: Buffer;
   readonly version: string;
+  /** Microseconds UTC: until when a source that says nothing is silent. Absent: only silences between events are told. */
+  readonly now?: () => Micros;
   /** Whether the rest of the process can work; the store is asked here. Absent: it can. */
   readonly ready?: () => Promise<boolean>;
 }
@@ -69,8 +73,9 @@ export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
         readEntity({ reader, policy, identities }, request.params['*']),
       );
       guarded.get('/v1/sources', async (request, reply) => {
-        const query = read(asOfQuery, request.query);
-        const sources = await tracer.sources(query.as_of);
+        const { as_of: asOf = deps.now?.(), ...query } = read(sourcesQuery, request.query);
+        const { from, to } = query;
+        const sources = await readSources(reader, policy, { asOf, from, to, detail: true });
         return query.format === 'text'
           ? reply.type('text/plain; charset=utf-8').send(sourcesText(sources))
           : { sources };

@@ -89,6 +89,15 @@ export const chainSchema = z
   })
   .meta({ id: 'Chain' }) satisfies z.ZodType<Mutable<Chain>>;
 
+const seconds = z.number().describe('seconds');
+const continuity = z.object({
+  sequence: z.object({ first: z.string(), last: z.string(), received: z.number(), missing: z.number(), repeated: z.array(z.string()), resets: z.number() }).optional(),
+  pace: z.object({ basis: z.enum(['policy', 'rhythm']), interval_s: seconds, longest_silence_s: seconds, longest_silence_from: time.optional(), silent_s: seconds.optional(), unusual: z.number() }).optional(),
+  lateness: z.object({ events: z.number(), p50_s: seconds, p95_s: seconds, p99_s: seconds, max_s: seconds }).optional(),
+  digests: z.object({ held: z.number(), from: time, to: time, files: z.number(), files_missing: z.number(), chained: z.number(), predecessors_missing: z.number(), predecessors_other: z.number() }).optional(),
+  reconciliation: z.object({ saved: z.number(), confirmed: z.number(), missing: z.number(), pending: z.number(), until: time.optional() }).optional(),
+}); // prettier-ignore
+
 export const sourceSchema = z
   .object({
     family: z.string(),
@@ -108,9 +117,10 @@ export const sourceSchema = z
         from: time,
         to: time,
         reason: z.string(),
-        kind: z.enum(['sequence', 'silence', 'log']).optional(),
+        kind: z.enum(['sequence', 'silence', 'log', 'digest', 'reconciliation']).optional(),
       }),
     ),
+    continuity: continuity.optional(),
   })
   .meta({ id: 'Source' }) satisfies z.ZodType<Mutable<SourceState>>;
 

@@ -28,11 +28,11 @@ export interface Tracer {
 }
 
 const MAX_KEY_CHARS = 2_048;
-
+/** For so many moments the state of the sources is kept, while the store does not change: a report traces many chains as of one. */
 /** Makes the tracer of one tenant. */
 export function createTracer(reader: Reader, policy: Policy): Tracer {
   const rules = createRules(policy);
-  const sources = rememberUntilChange(reader, (asOf) => readSources(reader, policy, asOf));
+  const sources = rememberUntilChange(reader, (asOf) => readSources(reader, policy, { asOf }));
   const changesOf = rememberUntilChange(reader, (asOf) => readIdentityChanges(reader, policy.tenant, asOfMsOf(asOf)));
   const trace = async (key: string, asOf?: Micros): Promise<Chain> => {
     checkTraceable(key);

@@ -7,24 +7,13 @@ import { readAction } from './aws-action.ts';
 import type { AwsAction } from './aws-action.ts';
 import { addCallerKeys, readCaller } from './aws-identity.ts';
 import type { Caller } from './aws-identity.ts';
+import { parseDigest } from './aws-digest.ts';
 import { awsRedactions } from './aws-redact.ts';
 import { addIssued, addSession, claimsOf } from './aws-sts.ts';
 import { addEdge, addKey, compact, openDraft } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { embeddedJson } from './embedded.ts';
-import {
-  at,
-  fault,
-  getId,
-  getString,
-  isObject,
-  needId,
-  needStamp,
-  needString,
-  openDoc,
-  partsOf,
-  refusalOf,
-} from './read.ts';
+import { at, fault, getId, getString, isObject, needStamp, needString, openDoc, partsOf, refusalOf } from './read.ts';
 import type { Doc } from './read.ts';
 
 /** Calls to AWS as CloudTrail records them (sources.md 1.8), in each of the shapes in which a record travels. */
@@ -194,32 +183,4 @@ function answeredArn(record: Doc): string | undefined {
 
 function isRole(arn: string | undefined): boolean {
   return arn !== undefined && /^arn:[a-z-]+:iam::\d{12}:role\//.test(arn);
-}
-
-/** A digest file (a chain of hashes over log files): kept as an event, so that continuity can be judged by it. */
-function parseDigest(record: Doc): ParseResult {
-  const account = needId(record, 'awsAccountId');
-  const name = needString(record, 'digestS3Object');
-  const occurred = needStamp(record, 'digestEndTime');
-  const refusal = refusalOf(record);
-  if (refusal) return refusal;
-  const event: AuditEvent = {
-    family: 'aws.cloudtrail',
-    source: 'aws.cloudtrail',
-    instance: account,
-    nativeId: `digest:${name}`,
-    dedupeKey: `digest\u0000${name}\u0000${account}`,
-    type: 'cloudtrail:Digest',
-    occurred,
-    action: 'other',
-    outcome: 'success',
-    actor: { kind: 'system', key: 'aws:user:cloudtrail.amazonaws.com', display: 'CloudTrail' },
-    environment: account,
-    keys: [],
-    edges: [],
-    facts: {},
-    unread: record.notes.unread,
-    content: record.json,
-  };
-  return { ok: true, events: [event] };
 }

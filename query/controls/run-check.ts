@@ -23,7 +23,7 @@ export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<
   selectTests(request);
   const rules = createRules(deps.policy);
   const graph = await loadPeriod(deps.reader, deps.policy.tenant, rules, request);
-  const sources = await readSources(deps.reader, deps.policy, request.asOf);
+  const sources = await readSources(deps.reader, deps.policy, { asOf: request.asOf, until: request.to, detail: true });
   const asOfMs = Math.floor(request.asOf / 1_000);
   const days = await deps.reader.read(countEventDays(deps.policy.tenant, request.from, request.to, asOfMs));
   return checkGraphInSteps({ graph, sources, policy: deps.policy, request, days }, setImmediate);

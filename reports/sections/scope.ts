@@ -1,4 +1,5 @@
 import type { SourceState } from '../../model/control.ts';
+import { continuityLines } from '../../query/sources-text.ts';
 import { drawHeading, drawText } from '../pdf/blocks.ts';
 import type { Rich } from '../pdf/plain-layout.ts';
 import { cell, drawTable } from '../pdf/table.ts';
@@ -24,6 +25,7 @@ export async function drawScope(context: ReportContext): Promise<void> {
   );
   await drawSources(context);
   await drawRejections(context);
+  await drawContinuity(context);
   await drawGaps(context);
 }
 
@@ -94,6 +96,29 @@ async function drawRejections({ sheet, model }: ReportContext): Promise<void> {
   });
 }
 
+/** What each source gives by which something missing would show, and what came of it. */
+async function drawContinuity({ sheet, model }: ReportContext): Promise<void> {
+  const rows = model.sources.flatMap((source) =>
+    continuityLines(source.continuity ?? {}).map(([name, text]) => ({ source, name, text })),
+  );
+  if (rows.length === 0) return;
+  await drawTable(sheet, {
+    heading: { level: 2, text: 'Expected against received' },
+    columns: [
+      { title: 'Source', min: 120 },
+      { title: 'By', min: 50 },
+      { title: 'What came', min: 200 },
+    ],
+    rows,
+    cells: ({ source, name, text }) => [
+      cell([{ text: `${source.family} ` }, ...code(source.instance)]),
+      cell(name),
+      cell(closed(text)),
+    ],
+    expected: rows.length,
+  });
+}
+
 async function drawGaps({ sheet, model }: ReportContext): Promise<void> {
   const rows = model.sources.flatMap((source) => source.gaps.map((gap) => ({ source, gap })));
   const heading = { level: 2, text: 'Gaps in the streams' } as const;
@@ -101,7 +126,7 @@ async function drawGaps({ sheet, model }: ReportContext): Promise<void> {
     drawHeading(sheet, heading.level, heading.text);
     drawText(
       sheet,
-      'No gap is known in any stream. Where a source keeps no counter and no heartbeat, a gap could not be seen: its integrity says so in the table above.',
+      'No gap is known in any stream. Where a source gives no counter, no pace, no digests and no second pull, a gap could not be seen: the tables above say what each gives.',
     );
     return;
   }

@@ -15,17 +15,18 @@ const arrivalRow = z.object({
 });
 export type ArrivalRow = z.output<typeof arrivalRow>;
 
-/** Events of each installation by how they ended, with the first and last time that they name. */
-export function countArrivals(tenant: string, asOfMs: number): Query<ArrivalRow> {
+/** Events that happened in `[fromUs, toUs)` by installation and how they ended, with the first and last time that they name. */
+export function countArrivals(tenant: string, fromUs: number, toUs: number, asOfMs: number): Query<ArrivalRow> {
   return {
     sql: `SELECT family, instance, toString(disposition) AS disposition, count() AS events,
   toUnixTimestamp64Micro(min(occurred_at)) AS first_us, toUnixTimestamp64Micro(max(occurred_at)) AS last_us,
   toUnixTimestamp64Milli(max(received_at)) AS received_ms
 FROM events
 WHERE tenant = {tenant:String} AND received_at <= fromUnixTimestamp64Milli({as_of:Int64})
+  AND occurred_at >= fromUnixTimestamp64Micro({from:Int64}) AND occurred_at < fromUnixTimestamp64Micro({to:Int64})
 GROUP BY family, instance, disposition
 ORDER BY family, instance, disposition`,
-    params: { tenant, as_of: asOfMs },
+    params: { tenant, from: fromUs, to: toUs, as_of: asOfMs },
     row: arrivalRow,
   };
 }
@@ -39,89 +40,17 @@ const rejectionRow = z.object({
 });
 export type RejectionRow = z.output<typeof rejectionRow>;
 
-/** Records that no event came of, by reason. */
-export function countRejections(tenant: string, asOfMs: number): Query<RejectionRow> {
+/** Records received in `[fromMs, toMs)` that no event came of, by reason; nobody knows when what they tell of happened. */
+export function countRejections(tenant: string, fromMs: number, toMs: number, asOfMs: number): Query<RejectionRow> {
   return {
     sql: `SELECT topic AS family, instance, reason, count() AS records, toUnixTimestamp64Milli(max(received_at)) AS received_ms
 FROM records
 WHERE tenant = {tenant:String} AND status = 'rejected' AND received_at <= fromUnixTimestamp64Milli({as_of:Int64})
+  AND received_at >= fromUnixTimestamp64Milli({from:Int64}) AND received_at < fromUnixTimestamp64Milli({to:Int64})
 GROUP BY family, instance, reason
 ORDER BY family, instance, reason`,
-    params: { tenant, as_of: asOfMs },
+    params: { tenant, from: fromMs, to: toMs, as_of: asOfMs },
     row: rejectionRow,
-  };
-}
-
-const holeRow = z.object({
-  family: z.string(),
-  instance: z.string(),
-  previous: z.string(),
-  next: z.string(),
-  from_us: count,
-  to_us: count,
-});
-export type HoleRow = z.output<typeof holeRow>;
-
-/**
- * Where the counter of a source goes on with more than the next number: what it sent in between never came. The first
- * number seen of each installation stands as a row with the previous number 0.
- */
-export function findSequenceHoles(tenant: string, asOfMs: number): Query<HoleRow> {
-  return {
-    sql: `SELECT family, instance, toString(before) AS previous, toString(number) AS next,
-  toUnixTimestamp64Micro(if(before = 0, at, before_at)) AS from_us, toUnixTimestamp64Micro(at) AS to_us
-FROM
-(
-  SELECT family, instance, number, at,
-    lagInFrame(number) OVER (PARTITION BY family, instance ORDER BY number ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before,
-    lagInFrame(at) OVER (PARTITION BY family, instance ORDER BY number ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before_at
-  FROM
-  (
-    SELECT family, instance, assumeNotNull(toUInt64OrNull(sequence)) AS number, min(occurred_at) AS at
-    FROM events
-    WHERE tenant = {tenant:String} AND toUInt64OrNull(sequence) > 0
-      AND received_at <= fromUnixTimestamp64Milli({as_of:Int64})
-    GROUP BY family, instance, number
-  )
-)
-WHERE before = 0 OR number > before + 1
-ORDER BY family, instance, number
-LIMIT 100000`,
-    params: { tenant, as_of: asOfMs },
-    row: holeRow,
-  };
-}
-
-const silenceRow = z.object({ family: z.string(), instance: z.string(), from_us: count, to_us: count });
-export type SilenceRow = z.output<typeof silenceRow>;
-
-/** Stretches longer than `seconds` in which an installation said nothing, between two of its accepted events. */
-export function findSilences(
-  tenant: string,
-  family: string,
-  instance: string,
-  seconds: number,
-  asOfMs: number,
-): Query<SilenceRow> {
-  return {
-    sql: `SELECT family, instance, toUnixTimestamp64Micro(previous) AS from_us, toUnixTimestamp64Micro(at) AS to_us
-FROM
-(
-  SELECT family, instance, at, row_number() OVER (ORDER BY at) AS place,
-    lagInFrame(at) OVER (ORDER BY at ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS previous
-  FROM
-  (
-    SELECT family, instance, occurred_at AS at
-    FROM events
-    WHERE tenant = {tenant:String} AND family = {family:String} AND instance = {instance:String} AND events.disposition = 'accepted'
-      AND received_at <= fromUnixTimestamp64Milli({as_of:Int64})
-  )
-)
-WHERE place > 1 AND dateDiff('second', previous, at) > {seconds:UInt32}
-ORDER BY at
-LIMIT 10000`,
-    params: { tenant, family, instance, seconds, as_of: asOfMs },
-    row: silenceRow,
   };
 }
 
@@ -130,19 +59,41 @@ const logGapRow = z.object({
   first_offset: z.string(),
   last_offset: z.string(),
   reason: z.string(),
-  at_us: count,
+  from_us: count,
+  to_us: count,
 });
 export type LogGapRow = z.output<typeof logGapRow>;
 
-/** Offsets that the log skipped, each with its reason (reliability.md 1.5). */
-export function findLogGaps(): Query<LogGapRow> {
+/**
+ * Offsets whose records are lost, each with its reason (reliability.md 1.5), between the arrivals of the records before
+ * and after; the moment at which it was found where a neighbour is not held. Offsets that never held a record (markers
+ * of transactions) are not among them.
+ */
+export function findLogGaps(asOfMs: number): Query<LogGapRow> {
   return {
-    sql: `SELECT topic, toString(first_offset) AS first_offset, toString(last_offset) AS last_offset, reason,
-  toUnixTimestamp64Micro(ingested_at) AS at_us
-FROM gaps
-ORDER BY topic, partition, gaps.first_offset
+    sql: `WITH neighbours AS (
+  SELECT topic, source_epoch, partition, offset, received_at
+  FROM records
+  WHERE (topic, source_epoch, partition, offset) IN
+    (SELECT topic, source_epoch, partition, arrayJoin([toUInt64(greatest(first_offset, 1) - 1), toUInt64(last_offset + 1)]) FROM gaps WHERE reason != 'control_or_aborted')
+), lost AS (
+  SELECT gaps.topic AS topic, gaps.partition AS partition, gaps.first_offset AS first, gaps.last_offset AS last, gaps.reason AS reason,
+    if(before.topic = '', gaps.ingested_at, toDateTime64(before.received_at, 6, 'UTC')) AS begins,
+    if(after.topic = '', gaps.ingested_at, toDateTime64(after.received_at, 6, 'UTC')) AS ends
+  FROM gaps
+  LEFT JOIN neighbours AS before ON before.topic = gaps.topic AND before.source_epoch = gaps.source_epoch AND before.partition = gaps.partition
+    AND before.offset + 1 = gaps.first_offset
+  LEFT JOIN neighbours AS after ON after.topic = gaps.topic AND after.source_epoch = gaps.source_epoch AND after.partition = gaps.partition
+    AND after.offset = gaps.last_offset + 1
+  WHERE gaps.reason != 'control_or_aborted'
+)
+SELECT topic, toString(first) AS first_offset, toString(last) AS last_offset, reason,
+  toUnixTimestamp64Micro(least(begins, ends)) AS from_us, toUnixTimestamp64Micro(greatest(begins, ends)) AS to_us
+FROM lost
+WHERE least(begins, ends) <= fromUnixTimestamp64Milli({as_of:Int64})
+ORDER BY topic, partition, first
 LIMIT 10000`,
-    params: {},
+    params: { as_of: asOfMs },
     row: logGapRow,
   };
 }

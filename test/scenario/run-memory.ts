@@ -5,7 +5,7 @@ import { buildChain } from '../../query/chains/build-chain.ts';
 import { createRules } from '../../query/chains/rules.ts';
 import { checkGraph } from '../../query/controls/check-graph.ts';
 import { createIdentities, vouchedBy } from '../../query/identity.ts';
-import { sequenceGaps, silenceGap } from '../../query/sources.ts';
+import { sequenceGaps, silenceGap } from '../../query/source-gaps.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
 import { readScenarioGraph } from '../support/memory-graph.ts';
 import { scenarioResult } from './scenario-result.ts';
@@ -22,7 +22,7 @@ function gapsOf(source: PolicySource, all: readonly StoredEvent[]): SourceState[
     const previous = before?.sequence === undefined ? '0' : BigInt(before.sequence).toString();
     const next = BigInt(event.sequence ?? 0).toString();
     const { family, instance } = source;
-    return { family, instance, previous, next, from_us: (before ?? event).occurredAt, to_us: event.occurredAt };
+    return { family, instance, run: 0, previous, next, from_us: (before ?? event).occurredAt, to_us: event.occurredAt };
   });
   const seconds = source.expected_interval_s;
   const times = own.map((event) => event.occurredAt).toSorted((a, b) => a - b);

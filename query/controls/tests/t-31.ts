@@ -18,7 +18,7 @@ interface StreamOnDay {
 /** T-31: nothing of what a source counted, or promised to say, is missing. */
 export const T31: ControlTest<StreamOnDay> = {
   id: 'T-31',
-  version: 1,
+  version: 2,
   title: 'Source streams complete',
   control:
     'What a source numbers, chains or sends at a steady pace arrives without a gap; every gap is found and told.',
@@ -34,9 +34,11 @@ export const T31: ControlTest<StreamOnDay> = {
   exclusions: [
     {
       code: 'no_integrity_mode',
-      text: 'The source gives nothing by which a gap would show: neither numbers nor a chain, a digest or a pace.',
-      applies: ({ subject: { integrity, gaps } }) =>
-        integrity === 'none' && gaps.length === 0 ? 'The source gives nothing by which a gap would show' : undefined,
+      text: 'The source gives nothing by which a gap would show: neither numbers nor a chain, a digest, a pace or a second pull.',
+      applies: ({ subject: { integrity, gaps, source } }) =>
+        integrity === 'none' && gaps.length === 0 && !isCompared(source)
+          ? 'The source gives nothing by which a gap would show'
+          : undefined,
     },
   ],
   attributes: [
@@ -46,6 +48,16 @@ export const T31: ControlTest<StreamOnDay> = {
       check: holdsFor('sequence', 'sequence_gap'),
     },
     { code: 'log_gap', text: 'The log of received records skipped nothing.', check: holdsFor('log', 'log_gap') },
+    {
+      code: 'digest_gap',
+      text: 'Each digest follows the one that it names, and the log files that it names came.',
+      check: holdsFor('digest', 'digest_gap'),
+    },
+    {
+      code: 'reconciliation_gap',
+      text: 'What a second pull of the source holds was streamed too.',
+      check: holdsFor('reconciliation', 'reconciliation_gap'),
+    },
     { code: 'silence', text: 'The source was not silent for more than twice its interval.', check: wasNotSilent },
     { code: 'not_verified', text: 'Its chain of hashes, or its signed digests, verify.', check: isVerified },
   ],
@@ -56,7 +68,7 @@ export const T31: ControlTest<StreamOnDay> = {
   proves:
     'That the sources which number or pace what they send have left nothing out, as far as it was received by as-of.',
   doesNotProve:
-    'Anything of sources without numbers, chain, digest or pace: for those only a second pull of their API would tell.',
+    'Anything of sources without numbers, chain, digest, pace or second pull. A second pull shows what the source saved, which for GitLab is a small part of what it streams. A log file that digests name counts as missing only where that is certain.',
   mappings: [
     ...mapTo('soc2', { 'CC7.2': 'P', 'CC2.1': 's' }),
     ...mapTo('iso27001', { 'A.8.15': 'P', 'A.5.28': 'P', 'A.5.33': 's' }),
@@ -87,7 +99,15 @@ function isOfDay(gap: Gap, begun: Micros, periodBegins: Micros): boolean {
   return begun <= broke && broke < endOfDay(begun);
 }
 
-function holdsFor(kind: 'sequence' | 'log', code: string): (candidate: Candidate<StreamOnDay>) => Answer {
+/** Whether digests came, or a second pull, beside what the policy says of its integrity. */
+function isCompared({ continuity }: SourceState): boolean {
+  return continuity?.digests !== undefined || (continuity?.reconciliation?.saved ?? 0) > 0;
+}
+
+function holdsFor(
+  kind: Exclude<Gap['kind'], 'silence' | undefined>,
+  code: string,
+): (candidate: Candidate<StreamOnDay>) => Answer {
   return ({ subject: { gaps } }) => {
     const found = gaps.filter((gap) => gap.kind === kind || (kind === 'log' && gap.kind === undefined));
     return found.length === 0 ? HOLDS : fails(code, tell(found));
@@ -104,7 +124,9 @@ function lengthOf(gap: Gap): Micros {
   return (parseStamp(gap.to)?.at ?? 0) - (parseStamp(gap.from)?.at ?? 0);
 }
 
-function isVerified({ subject: { integrity } }: Candidate<StreamOnDay>): Answer {
+function isVerified({ subject: { integrity, source } }: Candidate<StreamOnDay>): Answer {
+  if (integrity === 'signed_digest' && source.continuity?.digests !== undefined)
+    return undecided('not_verified', 'Its digests hang together, but the signatures beside them were not verified');
   return integrity === 'hash_chain' || integrity === 'signed_digest'
     ? undecided(
         'not_verified',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { SourceState } from '../../../model/control.ts';
+import type { SourceState, TestResult } from '../../../model/control.ts';
 import { createFixture, GITLAB } from '../../support/control-fixture.ts';
 import type { Fixture } from '../../support/control-fixture.ts';
 
@@ -43,6 +43,23 @@ describe('T-31 source streams complete', () => {
     expect(run({ integrity: 'signed_digest' }, [])).toHaveLength(31);
     expect(run({ integrity: 'hash_chain' }, [])[0]).toBe('2026-03-01 undetermined not_verified');
     expect(run({ integrity: 'dense_seq' }, [])).toEqual([]);
+  });
+
+  test('digests and a second pull count whatever the policy says of the source', () => {
+    const two = ['2026-03-05T23:00:00.000000Z', '2026-03-06T02:00:00.000000Z'] as const;
+    expect(run({ integrity: 'none' }, [gap(...two, 'digest')])).toEqual(['2026-03-05 exception digest_gap']);
+    expect(run({ integrity: 'none' }, [gap(...two, 'reconciliation')])).toEqual(['2026-03-05 exception reconciliation_gap']); // prettier-ignore
+    const reconciliation = { saved: 4, confirmed: 4, missing: 0, pending: 0 };
+    const judged = (saved: number): TestResult =>
+      createFixture({ sources: [CE] }).run('T-31', {
+        sources: [{ family: 'ce', instance: 'issuer', continuity: { reconciliation: { ...reconciliation, saved } } }],
+      });
+    expect(judged(4)).toMatchObject({ result: 'no_exceptions_noted', passed: 31 });
+    expect(judged(0)).toMatchObject({ result: 'did_not_operate', excluded: { no_integrity_mode: 31 } });
+    const digests = { held: 9, from: two[0], to: two[1], files: 9, files_missing: 0, chained: 8, predecessors_missing: 0, predecessors_other: 0 }; // prettier-ignore
+    const signed = createFixture({ sources: [{ ...CE, integrity: 'signed_digest' }] });
+    const [item] = signed.run('T-31', { sources: [{ family: 'ce', instance: 'issuer', continuity: { digests } }] }).items; // prettier-ignore
+    expect(item).toMatchObject({ verdict: 'undetermined', finding: expect.stringContaining('signatures') });
   });
 
   test('a source without any such means is excluded, not passed; without a source it is not in scope', () => {

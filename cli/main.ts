@@ -3,6 +3,7 @@ import { helpOf, readArguments, textOption } from './command.ts';
 import type { Command, CommandContext } from './command.ts';
 import { packageVersion, readSettings } from './settings.ts';
 import { checkCommand } from './commands/check.ts';
+import { deadLettersCommand } from './commands/dead-letters.ts';
 import { deliverCommand } from './commands/deliver.ts';
 import { demoCommand } from './commands/demo.ts';
 import { exportCommand } from './commands/export.ts';
@@ -28,6 +29,7 @@ const COMMANDS: readonly Command[] = [
   checkCommand,
   reportCommand,
   sourcesCommand,
+  deadLettersCommand,
   rebuildCommand,
   topicsCommand,
 ];

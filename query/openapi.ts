@@ -11,6 +11,7 @@ import {
   sourcesQuery,
   traceQuery,
 } from './api-schemas.ts';
+import { deadLetterPaths } from './openapi-dead-letters.ts';
 import { chainSchema, eventSchema, pageSchema, partySchema, problemSchema, sourceSchema } from './response-schemas.ts';
 
 type Json = Record<string, unknown>;
@@ -44,6 +45,7 @@ export function openApiDocument(version: string): Json {
     paths: {
       ...intakePaths(),
       ...queryPaths(),
+      ...deadLetterPaths(),
       ...controlPaths(),
       ...reportPaths(),
       ...operatorPaths(),

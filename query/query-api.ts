@@ -6,6 +6,7 @@ import type { Reader } from '../store/query.ts';
 import { readStoreVersion } from '../store/queries/store-version.ts';
 import { asOfQuery, chainId, read, sourcesQuery, traceQuery } from './api-schemas.ts';
 import { createRules } from './chains/rules.ts';
+import { addDeadLetterRoutes } from './dead-letters-api.ts';
 import { readEntity } from './entity-detail.ts';
 import { readEventDetail } from './event-detail.ts';
 import { addEventsRoute } from './events-api.ts';
@@ -58,6 +59,7 @@ export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
       addEventsRoute(guarded, deps, tracer);
       addExportRoute(guarded, deps);
       addIdentitiesRoutes(guarded, deps);
+      addDeadLetterRoutes(guarded, deps);
       guarded.get<{ Params: { '*': string } }>('/v1/events/*', (request) =>
         readEventDetail({ reader, policy, rules, identities }, request.params['*']),
       );

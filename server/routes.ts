@@ -22,6 +22,7 @@ import type { Store } from '../store/clickhouse.ts';
 import type { Reader } from '../store/query.ts';
 import type { Authorize } from './authorize.ts';
 import { createRebuildApi } from './rebuild-api.ts';
+import { createReplayApi } from './replay-api.ts';
 import { createSettle } from './settle.ts';
 import type { WorkerHolder } from './worker-holder.ts';
 
@@ -64,6 +65,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       policy,
       authorize,
       cursorKey: deps.cursorKey,
+      now,
       version: deps.version,
       ready: () => Promise.resolve(worker.isWhole() && worker.worker().faults().length === 0),
     }),
@@ -79,6 +81,20 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
     build: (request, onProgress) => buildModel(sources, request, { organisation, onProgress }),
   });
   await app.register(createReportsApi({ jobs, authorize }));
+  await app.register(
+    createReplayApi({
+      authorize,
+      policy,
+      now,
+      reader,
+      adapterFor,
+      cursorKey: deps.cursorKey,
+      log: deps.log,
+      index: deps.log.index,
+      settle: createSettle(worker.worker, deps.store.reader),
+      idle: () => worker.worker().idle(),
+    }),
+  );
   await app.register(
     createRebuildApi({ authorize, reader: deps.store.reader, rebuild: (onProgress) => worker.rebuild(onProgress) }),
   );

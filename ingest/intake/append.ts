@@ -7,6 +7,9 @@ import { deriveRecord } from '../worker/derive.ts';
 import type { IntakeDeps } from './deps.ts';
 import type { Prepared, RecordGroup } from './prepare.ts';
 
+/** What of the intake an append needs. */
+export type AppendDeps = Pick<IntakeDeps, 'log' | 'index' | 'policy' | 'adapterFor'>;
+
 /** What the log took. `conflicts`: places in the delivery of events whose id is held with other content. */
 export interface Appended {
   readonly ranges: readonly AppendedRange[];
@@ -18,7 +21,7 @@ export interface Appended {
  * `unavailable`, so that the sender comes again: nothing that is not stored is ever acknowledged. An issuer's event is
  * compared with what is held under its id; a conflict is stored as evidence and told (sources.md 3.6).
  */
-export async function appendPrepared(deps: IntakeDeps, prepared: Prepared): Promise<Appended> {
+export async function appendPrepared(deps: AppendDeps, prepared: Prepared): Promise<Appended> {
   // All groups are handed over before anything is waited for, so that the log has them in the order of arrival.
   const ends = await Promise.allSettled(prepared.groups.map((group) => appendGroup(deps, prepared, group)));
   const failed = ends.find((end) => end.status === 'rejected');
@@ -28,7 +31,7 @@ export async function appendPrepared(deps: IntakeDeps, prepared: Prepared): Prom
 }
 
 async function appendGroup(
-  deps: IntakeDeps,
+  deps: AppendDeps,
   prepared: Prepared,
   { instance, records }: RecordGroup,
 ): Promise<Appended> {
@@ -57,7 +60,7 @@ export function unavailable(cause: unknown): Problem {
  * The identity under which the worker will know the event. A record that the worker will refuse has none; it stands
  * for itself by its bytes, so that it conflicts with nothing.
  */
-function identityOf(deps: IntakeDeps, record: LogRecord): Identity {
+function identityOf(deps: AppendDeps, record: LogRecord): Identity {
   const input = {
     headers: new Map(Object.entries(record.headers)),
     receivedAtMs: record.timestampMs,

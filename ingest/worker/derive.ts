@@ -16,7 +16,7 @@ import type { ParseInput, SourceAdapter } from '../sources/adapter.ts';
 import { variablesOf } from '../sources/variables.ts';
 
 /** Changes when the same record gives another event than before, so that a rebuild is known to be due. */
-export const PARSER_VERSION = '1';
+export const PARSER_VERSION = '2';
 
 /** How far an event may lie after its arrival before its time is not believed. */
 const FUTURE_US = 600_000_000;
@@ -56,7 +56,8 @@ export interface DeriveInput {
  * What a record means: its events with their identities, or the reason why it has none. Never throws, and is the same
  * for the same record and policy at any time: a rebuild rests on it.
  */
-export function deriveRecord(input: DeriveInput, context: DeriveContext): Derived {
+export function deriveRecord(arrived: DeriveInput, context: DeriveContext): Derived {
+  const input = asFirstReceived(arrived);
   const unreadable = input.headers.get(HEADERS.unreadable);
   if (unreadable !== undefined) return refuseUnreadable(unreadable);
   const source = input.headers.get(HEADERS.source) ?? '';
@@ -80,6 +81,13 @@ export function deriveRecord(input: DeriveInput, context: DeriveContext): Derive
   } catch (error) {
     return refuse('adapter_failed', `${adapter.source}: ${error instanceof Error ? error.name : typeof error}`);
   }
+}
+
+/** A record that repeats a dead letter is judged by when the letter came: to wait and replay makes no event of the future true. */
+function asFirstReceived(input: DeriveInput): DeriveInput {
+  const header = input.headers.get(HEADERS.firstReceived) ?? '';
+  if (!/^\d{1,15}$/.test(header)) return input;
+  return { ...input, receivedAtMs: Math.min(input.receivedAtMs, Number(header)) };
 }
 
 function identify(event: AuditEvent, tenant: string, document: unknown, bytes: Buffer): IdentifiedEvent {

@@ -5,7 +5,7 @@ import { runCli } from '../support/run-cli.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const COMMANDS = [
-  'demo', 'start', 'import', 'deliver', 'trace', 'timeline', 'check', 'report', 'sources', 'rebuild',
+  'demo', 'start', 'import', 'deliver', 'trace', 'timeline', 'check', 'report', 'sources', 'dead-letters', 'rebuild',
 ]; // prettier-ignore
 
 let folder: Awaited<ReturnType<typeof tempFolder>>;
@@ -87,6 +87,11 @@ describe.concurrent('wrong usage is answered with a sentence that helps, and exi
     [['trace', 'x', '--url', 'not a url'], /--url must be an http or https address/],
     [['trace', 'x', '--config', 'there-is-none.yaml'], /there-is-none\.yaml cannot be read/],
     [['sources', 'extra'], /takes no argument/],
+    [['dead-letters'], /needs list, show or replay/],
+    [['dead-letters', 'show'], /takes one ID, such as/],
+    [['dead-letters', 'list', 'x'], /takes filters, not "x"/],
+    [['dead-letters', 'replay'], /IDs, or filters, or --all: one of the three/],
+    [['dead-letters', 'replay', 'okta.log/0/1', '--all'], /one of the three/],
     [['rebuild', 'extra'], /takes no argument/],
     [['check', 'extra', '--framework', 'soc2', '--from', '2026-01-01', '--to', '2026-02-01'], /takes no argument/],
     [['timeline', 'extra', '--from', '2026-01-01', '--to', '2026-02-01'], /takes no argument/],

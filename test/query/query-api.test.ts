@@ -46,7 +46,7 @@ afterAll(async () => {
 });
 
 describe('the door', () => {
-  test.each(['/v1/events', '/v1/events/event:ce/9', '/v1/trace?key=x', '/v1/chains/0', '/v1/entities/ip:1', '/v1/sources'])('%s needs a credential', async (url) => {
+  test.each(['/v1/events', '/v1/events/event:ce/9', '/v1/trace?key=x', '/v1/chains/0', '/v1/entities/ip:1', '/v1/sources', '/v1/dead-letters', '/v1/dead-letters/ce/0/1'])('%s needs a credential', async (url) => {
     const answer = await get(url, '');
     expect(answer.status).toBe(401);
     expect(answer.type).toContain('application/problem+json');
@@ -60,7 +60,15 @@ describe('the door', () => {
   test('is described, with every route and no dangling reference', async () => {
     const document = (await get('/openapi.json')).json() as { paths: object; components: { schemas: object } };
     expect(Object.keys(document.paths)).toEqual(
-      expect.arrayContaining(['/v1/ingest/{source}', '/v1/trace', '/v1/events/{id}', '/v1/check', '/v1/reports']),
+      expect.arrayContaining([
+        '/v1/dead-letters/replay',
+        '/v1/dead-letters/{id}',
+        '/v1/ingest/{source}',
+        '/v1/trace',
+        '/v1/events/{id}',
+        '/v1/check',
+        '/v1/reports',
+      ]),
     );
     const named = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(
       (found) => found[1] ?? '',
@@ -254,7 +262,17 @@ describe('entities and sources', () => {
     const ce = sources.map((source) => sourceSchema.parse(source)).find((source) => source.family === 'ce');
     expect(ce).toMatchObject({ accepted: 27, registered: true });
     expect(ce?.gaps.map((gap) => gap.reason)).toEqual(['the source counted on, but numbers 11 to 12 never came']);
-    expect((await other.inject('/v1/sources?format=text')).payload).toContain('numbers 11 to 12 never came');
+    const text = (await other.inject('/v1/sources?format=text')).payload;
+    for (const line of ['numbers 11 to 12 never came', '1 to 27: 25 came, 2 missing', 'lateness', '1 gap\n'])
+      expect(text).toContain(line);
+    // The numbers 11 and 12 are missing on the 22nd; a period before it has neither them nor what came then.
+    const before = (await other.inject('/v1/sources?to=2026-08-22T00:00:00Z')).payload;
+    expect((JSON.parse(before) as { sources: { family: string; accepted: number; gaps: unknown[] }[] }).sources.find(({ family }) => family === 'ce')).toMatchObject({ accepted: 2, gaps: [] }); // prettier-ignore
+    expect((await other.inject('/v1/sources?from=2026-08-22T00:00:00Z&to=2026-08-21T00:00:00Z')).statusCode).toBe(400);
+    // The timeline of people marks the stretch, before the events that came after it began; files hold events alone.
+    const timeline = (await other.inject('/v1/events?format=text&from=2026-08-21T00:00:00Z')).payload;
+    expect(timeline).toMatch(/\/{10} gap of ce https:\/\/broker.example\/eu1 until 2026-08-22 00:00:00: the source counted on/); // prettier-ignore
+    expect((await other.inject('/v1/events?format=ndjson&from=2026-08-21T00:00:00Z')).payload).not.toContain('gap of');
     await other.close();
   });
 });

@@ -535,6 +535,12 @@ const SOURCES: SourceState[] = [
     last_received_at: '2026-07-01T00:00:00.000000Z',
     integrity: 'dense_seq',
     gaps: [],
+    continuity: {
+      sequence: { first: '120', last: '55219', received: 55_098, missing: 2, repeated: ['17', '20..24'], resets: 1 },
+      pace: { basis: 'rhythm', interval_s: 540, longest_silence_s: 5_400, unusual: 0 },
+      lateness: { events: 55_098, p50_s: 0.2, p95_s: 3.4, p99_s: 61, max_s: 90_000 },
+      reconciliation: { saved: 12, confirmed: 10, missing: 1, pending: 1, until: '2026-06-30T23:00:00.000000Z' },
+    },
   },
   {
     family: 'aws.cloudtrail',

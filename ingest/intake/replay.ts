@@ -29,7 +29,7 @@ export interface ReplayRequest {
   readonly dryRun: boolean;
 }
 
-/** The results in the order of the list, and the row that a next page begins after. */
+/** The results, and the row that a next page begins after. */
 export interface Replayed {
   readonly results: readonly ReplayResult[];
   readonly next?: LetterRow;
@@ -65,7 +65,8 @@ export async function replayLetters(deps: ReplayDeps, request: ReplayRequest): P
     repeats = [];
     bytes = 0;
   };
-  for (const row of shown) {
+  // The oldest first, so that of two letters that say the same the first that came is the event.
+  for (const row of shown.toReversed()) {
     if (bytes > 0 && bytes + row.bytes > BYTES_AT_ONCE) await flush();
     const judged = await judge(deps, row, request);
     if ('outcome' in judged) {

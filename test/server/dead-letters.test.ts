@@ -156,9 +156,9 @@ describe('replay', () => {
     // Two calls at once: the second sees what the first did.
     const [first, second] = await Promise.all([replay(at), replay(at)]);
     expect(Object.fromEntries(first.map(({ id, outcome }) => [id, outcome]))).toEqual({
-      'keycloak/0/2': 'accepted',
+      'keycloak/0/2': 'duplicate', // the same line as 0, which came first
       'keycloak/0/1': 'accepted',
-      'keycloak/0/0': 'duplicate', // the same line as 2, which came first in the list
+      'keycloak/0/0': 'accepted',
     });
     expect(second.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 3 }, () => 'already_replayed'));
     expect(await replay({ ids: ['keycloak/0/3', 'okta.log/0/1'] })).toMatchObject([
@@ -170,7 +170,7 @@ describe('replay', () => {
     const shown = (await ask('GET', '/v1/dead-letters/keycloak/0/1')).json() as { replays: object[]; reason: string };
     expect(shown).toMatchObject({ reason: 'missing_required_fields', replay: 'accepted', replays: [{ status: 'accepted', by: 'local (local)' }] }); // prettier-ignore
     const [repeat] = (await value("SELECT headers FROM records WHERE delivery = 'replay' AND status = 'duplicate'")).split('\n'); // prettier-ignore
-    expect(JSON.parse(repeat ?? '')).toMatchObject({ 'x-custody-replay-of': 'keycloak/0/0', 'x-custody-replayed-by': 'local (local)' }); // prettier-ignore
+    expect(JSON.parse(repeat ?? '')).toMatchObject({ 'x-custody-replay-of': 'keycloak/0/2', 'x-custody-replayed-by': 'local (local)' }); // prettier-ignore
   }, 120_000);
 
   test('a rebuild, which derives the letters too, counts every event once', async () => {

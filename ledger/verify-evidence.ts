@@ -15,6 +15,10 @@ export const LEDGER_FINDINGS = [
   'leaf_not_included',
   'head_not_included',
   'not_consistent',
+  'not_contiguous',
+  'leaf_differs',
+  'root_differs',
+  'incomplete',
 ] as const;
 export type LedgerFindingCode = (typeof LEDGER_FINDINGS)[number];
 

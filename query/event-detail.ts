@@ -3,6 +3,7 @@ import type { Policy } from '../model/policy.ts';
 import { positionOf } from '../model/position.ts';
 import { Problem } from '../model/problem.ts';
 import { formatMicros } from '../model/time.ts';
+import type { StoredPartition } from '../store/log-state.ts';
 import type { Reader } from '../store/query.ts';
 import { toStoredEvent } from '../store/queries/event-row.ts';
 import { findEventsById, findEventsByRef } from '../store/queries/find-events.ts';
@@ -12,6 +13,7 @@ import type { StoredEvent, StoredKey } from '../store/stored-event.ts';
 import { tellEvent } from './chains/build-chain.ts';
 import { nameEvents } from './chains/load-events.ts';
 import { NO_AS_OF_MS } from './chains/load-graph.ts';
+import { proveRecord } from './log/prove.ts';
 import { readEventsNamed } from './chains/read-events.ts';
 import type { Rules } from './chains/rules.ts';
 import type { Identities } from './identity.ts';
@@ -24,6 +26,8 @@ export interface EventDetail extends ChainEvent {
   readonly facts: StoredEvent['facts'];
   readonly unread: readonly string[];
   readonly record: ShownRecord;
+  /** That the record's leaf is in the signed log (ledger/evidence.ts), or why it is not yet or not at all. */
+  readonly proof: Awaited<ReturnType<typeof proveRecord>>;
   readonly deliveries: readonly { readonly ref: string; readonly disposition: string; readonly received_at: string }[];
 }
 
@@ -72,12 +76,20 @@ export async function readEventDetail(
     facts: event.facts,
     unread: event.unread,
     record: showRecord(record),
+    proof: await proveRecord(reader, placeOfRecord(record), {
+      offset: Number(record.offset),
+      leaf: Buffer.from(record.leaf, 'hex'),
+    }),
     deliveries: again.map((row) => ({
       ref: row.ref,
       disposition: row.disposition,
       received_at: formatMicros(row.received_ms * 1_000),
     })),
   };
+}
+
+function placeOfRecord({ topic, partition, source_epoch }: RecordRow): StoredPartition {
+  return { topic, partition, sourceEpoch: source_epoch };
 }
 
 async function findEvent(reader: Reader, tenant: string, id: string): Promise<readonly StoredEvent[]> {

@@ -12,6 +12,7 @@ import {
   traceQuery,
 } from './api-schemas.ts';
 import { deadLetterPaths } from './openapi-dead-letters.ts';
+import { logPaths } from './log/log-openapi.ts';
 import { chainSchema, eventSchema, pageSchema, partySchema, problemSchema, sourceSchema } from './response-schemas.ts';
 
 type Json = Record<string, unknown>;
@@ -49,6 +50,7 @@ export function openApiDocument(version: string): Json {
       ...controlPaths(),
       ...reportPaths(),
       ...operatorPaths(),
+      ...logPaths(problems()),
       ...openPaths(),
     },
     components: {
@@ -66,7 +68,7 @@ function queryPaths(): Json {
       ref('EventsPage'),
     ),
     '/v1/events/{id}': get(
-      'One event with its record, its leaf and what came again',
+      'One event with its record, its leaf, the proof of it and what came again',
       [path('id', 'event:<family>/<id>, a UUID, or a place in the log')],
       ref('Event'),
     ),

@@ -16,6 +16,8 @@ import { createLocalAuthorize, createOidcAuthorize, firstOf } from './authorize.
 import type { OidcSettings } from './authorize.ts';
 import { createApp, createLogger } from './create-app.ts';
 import type { AppOptions, Route } from './create-app.ts';
+import { openLogHolder } from './log-holder.ts';
+import type { LogHolder } from './log-holder.ts';
 import { createWorkerHolder } from './worker-holder.ts';
 import type { WorkerHolder } from './worker-holder.ts';
 
@@ -47,6 +49,8 @@ export interface Custody {
   listen(host: string, port: number): Promise<string>;
   /** Resolves when all that the log holds is stored and queryable. Rejects with the fault that stopped a partition. */
   settled(): Promise<void>;
+  /** Seals what is stored and signs a checkpoint over it now, rather than within seconds. Rejects with what keeps it from that. */
+  signed(): Promise<void>;
   /** Finishes what is in flight, within some seconds, then gives the folder back. What was acknowledged is in the log. */
   close(): Promise<void>;
 }
@@ -79,11 +83,13 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
     const log = openEmbeddedLog({ folder: folder.log });
     closing.push(() => log.close());
     const saltKey = await openSaltKey(folder.path);
-    const worker = await startWorker(options, { folder, store, log, logger, saltKey });
+    const holder = await startLog(options, { folder, store, logger });
+    closing.push(() => holder.close());
+    const worker = await startWorker(options, { folder, store, log, logger, saltKey, holder });
     closing.push(() => worker.stop());
     const token = randomBytes(32).toString('base64url');
     const { app, routes } = await createApp(
-      appOptions(options, { folder, store, log, worker, token, logger, saltKey }),
+      appOptions(options, { folder, store, log, worker, token, logger, saltKey, holder }),
     );
     closing.push(() => closeApp(app));
     return {
@@ -100,7 +106,9 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
       async settled() {
         await worker.whole();
         await worker.worker().idle();
+        await holder.sealed();
       },
+      signed: () => holder.signed(),
       close,
     };
   } catch (error) {
@@ -115,11 +123,28 @@ interface Parts {
   readonly log: EmbeddedLog;
   readonly logger: FastifyBaseLogger;
   readonly saltKey: Buffer;
+  readonly holder: LogHolder;
+}
+
+function startLog(
+  options: CustodyOptions,
+  { folder, store, logger }: Pick<Parts, 'folder' | 'store' | 'logger'>,
+): Promise<LogHolder> {
+  return openLogHolder({
+    folder: folder.path,
+    tenant: options.policy.tenant,
+    store,
+    onFault: (problem, place) => {
+      const isBroken = problem.facts['integrity'] === true;
+      const words = isBroken ? 'the evidence does not hold together' : 'the trees could not be brought up to date';
+      logger[isBroken ? 'error' : 'warn']({ ...place, ...problem.facts, code: problem.code, err: problem }, words);
+    },
+  });
 }
 
 async function startWorker(
   options: CustodyOptions,
-  { folder, store, log, logger, saltKey }: Parts,
+  { folder, store, log, logger, saltKey, holder }: Parts,
 ): Promise<WorkerHolder> {
   return createWorkerHolder({
     store,
@@ -127,6 +152,7 @@ async function startWorker(
     policy: options.policy,
     saltKey,
     folder: folder.path,
+    onCovered: holder.covered,
     onFault: ({ partition, problem, fatal }) =>
       logger[fatal ? 'error' : 'warn'](
         { ...partition, code: problem.code, err: problem },
@@ -145,6 +171,8 @@ function appOptions(options: CustodyOptions, parts: Parts & { worker: WorkerHold
     store: parts.store,
     worker: parts.worker,
     logger: parts.logger,
+    saltKey: parts.saltKey,
+    holder: parts.holder,
     reportsFolder: join(parts.folder.path, 'reports'),
     cursorKey: Buffer.from(hkdfSync('sha256', parts.saltKey, '', 'custody cursor', 32)),
     authorize: options.oidc ? firstOf(local, createOidcAuthorize(options.oidc)) : local,

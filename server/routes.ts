@@ -1,17 +1,20 @@
 import type { FastifyInstance } from 'fastify';
 import { openCredentials } from '../ingest/intake/credentials.ts';
+import { createReceiptSigner } from '../ingest/intake/receipts.ts';
 import { scanDelivery } from '../ingest/intake/json-scan.ts';
 import { createIntake } from '../ingest/intake/routes.ts';
 import type { Secrets } from '../ingest/intake/secrets.ts';
 import { readIngestSettings } from '../ingest/settings.ts';
 import type { EmbeddedLog } from '../ingest/log/local-index.ts';
 import { adapterFor } from '../ingest/sources/registry.ts';
+import { SOURCE_EPOCH } from '../ingest/worker/worker.ts';
 import type { Policy } from '../model/policy.ts';
 import { Problem } from '../model/problem.ts';
 import { formatMicros, parseStamp } from '../model/time.ts';
 import type { Micros } from '../model/time.ts';
 import { createControlsApi } from '../query/controls/controls-api.ts';
 import { runCheck } from '../query/controls/run-check.ts';
+import { createLogApi } from '../query/log/log-api.ts';
 import { createQueryApi } from '../query/query-api.ts';
 import { createTracer } from '../query/trace.ts';
 import { createReportsApi } from '../reports/api.ts';
@@ -22,6 +25,7 @@ import type { Store } from '../store/clickhouse.ts';
 import type { Reader } from '../store/query.ts';
 import type { Authorize } from './authorize.ts';
 import { createRebuildApi } from './rebuild-api.ts';
+import type { LogHolder } from './log-holder.ts';
 import { createReplayApi } from './replay-api.ts';
 import { createSettle } from './settle.ts';
 import type { WorkerHolder } from './worker-holder.ts';
@@ -33,6 +37,8 @@ export interface RoutesDeps {
   readonly log: EmbeddedLog;
   readonly store: Store;
   readonly worker: WorkerHolder;
+  readonly saltKey: Uint8Array;
+  readonly holder: LogHolder;
   readonly reportsFolder: string;
   /** 32 bytes, kept with the folder, so that a cursor is good after a restart and the same question has the same answer. */
   readonly cursorKey: Buffer;
@@ -53,6 +59,12 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       adapterFor,
       scan: scanDelivery,
       now,
+      signReceipt: createReceiptSigner({
+        tenant: policy.tenant,
+        saltKey: deps.saltKey,
+        key: deps.holder.key,
+        sourceEpoch: SOURCE_EPOCH,
+      }),
       settle: createSettle(worker.worker, deps.store.reader),
       idle: () => worker.worker().idle(),
       authorize,
@@ -72,13 +84,30 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
   );
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', async (request) => void (await authorize(request.headers.authorization, 'read')));
+    // A verdict comes of sealed rows alone; the catalogue needs none.
+    guarded.addHook('preHandler', async (request) => {
+      if (Object.keys(request.query as object).length > 0) await deps.holder.sealed();
+    });
     await guarded.register(createControlsApi({ reader, policy, now }));
   });
+  await app.register(
+    createLogApi({
+      reader: deps.store.reader,
+      tenant: policy.tenant,
+      authorize,
+      keys: deps.holder.keys,
+      published: deps.holder.published,
+      now,
+    }),
+  );
   const sources = modelSources(reader, policy, now);
   const organisation = policy.organisation ?? policy.tenant;
   const jobs = await createReportJobs({
     folder: deps.reportsFolder,
-    build: (request, onProgress) => buildModel(sources, request, { organisation, onProgress }),
+    build: async (request, onProgress) => {
+      await deps.holder.sealed();
+      return buildModel(sources, request, { organisation, onProgress });
+    },
   });
   await app.register(createReportsApi({ jobs, authorize }));
   await app.register(

@@ -26,7 +26,8 @@ export async function readRecords(
   to: number,
 ): Promise<StoredRecord[]> {
   const sql = `SELECT toInt64(offset), toUnixTimestamp64Milli(received_at), toUnixTimestamp64Micro(ingested_at), toInt64(writer_epoch), toInt64(reason = 'engine_rejected'),
-    key, headers, value FROM records WHERE ${PLACE} AND offset BETWEEN {first:UInt64} AND {last:UInt64} ORDER BY offset FORMAT RowBinary`;
+    key, headers, value FROM records WHERE ${PLACE} AND offset BETWEEN {first:UInt64} AND {last:UInt64}
+    ORDER BY offset, ingested_at, writer_epoch LIMIT 1 BY offset FORMAT RowBinary`;
   const reader = readRowBinary(await session.bytes({ sql, params: { ...placeOf(place), first: from, last: to } }));
   const rows: StoredRecord[] = [];
   while (!reader.atEnd()) {

@@ -10,8 +10,15 @@ import type { Prepared, RecordGroup } from './prepare.ts';
 /** What of the intake an append needs. */
 export type AppendDeps = Pick<IntakeDeps, 'log' | 'index' | 'policy' | 'adapterFor'>;
 
+/** Records that stand in the log now, and where. */
+export interface AppendedGroup {
+  readonly range: AppendedRange;
+  readonly records: readonly LogRecord[];
+}
+
 /** What the log took. `conflicts`: places in the delivery of events whose id is held with other content. */
 export interface Appended {
+  readonly groups: readonly AppendedGroup[];
   readonly ranges: readonly AppendedRange[];
   readonly conflicts: readonly number[];
 }
@@ -27,23 +34,29 @@ export async function appendPrepared(deps: AppendDeps, prepared: Prepared): Prom
   const failed = ends.find((end) => end.status === 'rejected');
   if (failed) throw unavailable(failed.reason);
   const done = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
-  return { ranges: done.flatMap(({ ranges }) => ranges), conflicts: done.flatMap(({ conflicts }) => conflicts) };
+  const groups = done.flatMap(({ groups }) => groups);
+  return {
+    groups,
+    ranges: groups.map(({ range }) => range),
+    conflicts: done.flatMap(({ conflicts }) => conflicts),
+  };
 }
 
 async function appendGroup(
   deps: AppendDeps,
   prepared: Prepared,
   { instance, records }: RecordGroup,
-): Promise<Appended> {
+): Promise<Omit<Appended, 'ranges'>> {
   if (prepared.source !== 'issuer.cloudevents' || !deps.index) {
-    return { ranges: [await deps.log.append(prepared.family, instance, records)], conflicts: [] };
+    const range = await deps.log.append(prepared.family, instance, records);
+    return { groups: [{ range, records }], conflicts: [] };
   }
   const identified = records.map((record) => ({ ...record, identity: identityOf(deps, record) }));
   const { verdicts, appended } = await deps.index.appendIdentified(prepared.family, instance, identified, 'keep');
   const conflicts = verdicts.flatMap((verdict, index) =>
     verdict === 'conflict' ? [placeOf(prepared, records[index])] : [],
   );
-  return { ranges: appended ? [appended] : [], conflicts };
+  return { groups: appended ? [{ range: appended, records }] : [], conflicts };
 }
 
 /** The answer where the log cannot store: come again. */

@@ -5,6 +5,7 @@ import type { Micros } from '../../model/time.ts';
 import type { AppendedRange, EventLog } from '../log/event-log.ts';
 import type { LocalIndex } from '../log/local-index.ts';
 import type { SourceAdapter } from '../sources/adapter.ts';
+import type { AppendedGroup } from './append.ts';
 import type { CredentialBook } from './credentials.ts';
 import type { ScanOptions, ScanResult } from './scan-types.ts';
 
@@ -37,6 +38,8 @@ export interface IntakeDeps {
   /** The clock, microseconds UTC: when something was received, and whether a signature is fresh. */
   readonly now: () => Micros;
   readonly settle: Settle;
+  /** Signs what the door promises of records that are durable now (receipts.ts); without it no receipts are given. */
+  readonly signReceipt?: (group: AppendedGroup, receivedAt: Micros) => string | undefined;
   /** Resolves when everything that the log holds now is stored. */
   readonly idle?: () => Promise<void>;
   /** Who may use the routes for files and replays. */

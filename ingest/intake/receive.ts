@@ -35,6 +35,8 @@ export interface Receipt {
   /** Records that the log holds now, durably. */
   readonly accepted: number;
   readonly ranges: Appended['ranges'];
+  /** The same with the records in them. */
+  readonly groups: Appended['groups'];
 }
 
 /** A delivery that has passed the door; `commit` makes it durable. Calling commits in turn keeps the order of arrival. */
@@ -82,7 +84,7 @@ export function passFetched(deps: IntakeDeps, fetched: Fetched): Passed {
 }
 
 async function commit(deps: IntakeDeps, prepared: Prepared, status: 202 | 204): Promise<Receipt> {
-  const { ranges, conflicts } = await appendPrepared(deps, prepared);
+  const { groups, ranges, conflicts } = await appendPrepared(deps, prepared);
   if (conflicts.length > 0) {
     throw new Problem(
       'conflict',
@@ -95,5 +97,5 @@ async function commit(deps: IntakeDeps, prepared: Prepared, status: 202 | 204): 
       },
     );
   }
-  return { status, accepted: prepared.count, ranges };
+  return { status, accepted: prepared.count, ranges, groups };
 }

@@ -72,12 +72,17 @@ function addDoor(app: FastifyInstance, deps: IntakeDeps, inFlight: InFlight, sou
         instance: instanceParam(request),
       };
       const passed = passPush(deps, push, known.check);
-      return answerReceipt(reply, await passed.commit());
+      const receipt = await passed.commit();
+      return answerReceipt(reply, receipt, signReceipts(deps, receipt));
     },
   });
 }
 
-function answerReceipt(reply: FastifyReply, { status, accepted, ranges }: Receipt): FastifyReply {
+function answerReceipt(
+  reply: FastifyReply,
+  { status, accepted, ranges }: Receipt,
+  receipts: readonly string[],
+): FastifyReply {
   if (status === 204) return reply.code(204).send();
   const log = ranges.map(({ topic, partition, firstOffset, lastOffset }) => ({
     topic,
@@ -85,7 +90,15 @@ function answerReceipt(reply: FastifyReply, { status, accepted, ranges }: Receip
     first_offset: firstOffset,
     last_offset: lastOffset,
   }));
-  return reply.code(202).send({ accepted, log });
+  const [receipt] = receipts;
+  // A delivery of several installations stands in several places: one receipt each, the first of them also by itself.
+  const signed = receipts.length > 1 ? { receipt, receipts } : receipt === undefined ? {} : { receipt };
+  return reply.code(202).send({ accepted, log, ...signed });
+}
+
+function signReceipts(deps: IntakeDeps, { status, groups }: Receipt): readonly string[] {
+  if (status === 204) return [];
+  return groups.flatMap((group) => deps.signReceipt?.(group, deps.now()) ?? []);
 }
 
 function refuseUnknownSource(): never {

@@ -2,6 +2,7 @@ import { gapLeafOf } from '../../ledger/leaf.ts';
 import { Problem } from '../../model/problem.ts';
 import { ensureGap, readReach } from '../../store/log-state.ts';
 import type { StoredPartition } from '../../store/log-state.ts';
+import type { Leases } from '../trees/leases.ts';
 import type { Consumer, EventLog, LogBatch, LoggedRecord, TopicPartition } from '../log/event-log.ts';
 import type { Ends } from './batch-summary.ts';
 import { announceRejected, hasRejected } from './dead-letters.ts';
@@ -24,6 +25,10 @@ export interface PartitionDeps extends RepairDeps {
   readonly retrying: <T>(partition: TopicPartition, work: (attempt: number) => Promise<T>) => Promise<T>;
   /** Waits until one more batch may be held in memory; the caller calls what it gets when the batch is stored. */
   readonly slot: () => Promise<() => void>;
+  /** Who may write, where several processes share the store; without it the one process that holds the store may. */
+  readonly leases?: Leases;
+  /** Everything below `end` is stored and was read back. */
+  readonly onCovered?: (place: StoredPartition, end: number, writerEpoch: number) => void;
   /** The position has changed. */
   readonly onMoved: () => void;
   readonly onStored: (partition: TopicPartition, records: number, events: number, ends: Ends) => void;
@@ -52,13 +57,20 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   let tail: Promise<void> = Promise.resolve();
   let next = 0;
   let done = 0;
+  let { writerEpoch } = deps;
 
   async function assigned(): Promise<number> {
-    next = await deps.retrying(place, () => openPosition(deps, stored));
+    const { leases } = deps;
+    if (leases) writerEpoch = await deps.retrying(place, () => leases.take(stored));
+    next = await deps.retrying(place, () => openPosition({ ...deps, writerEpoch }, stored));
     done = next;
+    deps.onCovered?.(stored, next, writerEpoch);
     deps.onMoved();
     return next;
   }
+
+  // Asked before each write. One that passes and stalls can still write: the seal finds what it brought.
+  const mayWrite = (): Promise<void> => deps.leases?.check(stored, writerEpoch) ?? Promise.resolve();
 
   // `after` runs even where a fault before it keeps the work from being begun.
   function enqueue(work: () => Promise<void>, after: () => void = () => undefined): void {
@@ -83,7 +95,7 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   }
 
   async function takeRecords(records: readonly LoggedRecord[]): Promise<void> {
-    const step = await openStep(deps, stored, records);
+    const step = await openStep({ ...deps, writerEpoch }, stored, records);
     steps.add(step);
     next = (records.at(-1)?.offset ?? next - 1) + 1;
     const end = next;
@@ -95,7 +107,9 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   }
 
   async function storeStep(step: Step): Promise<void> {
-    const { result, changed } = await deps.retrying(place, (attempt) => step.store(attempt === 0));
+    const { result, changed } = await deps.retrying(place, (attempt) =>
+      mayWrite().then(() => step.store(attempt === 0)),
+    );
     if (changed) for (const later of steps) if (later !== step) later.look();
     await deps.scratch.remove(Object.values(result.files));
     if (hasRejected(result.ends)) await deps.retrying(place, () => announceRejected(deps, stored, result.lastOffset));
@@ -107,7 +121,8 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
     const leafPlace = { ...stored, tenant: deps.tenant, offset: gap.firstOffset };
     const leaf = gapLeafOf(deps.saltKey, leafPlace, gap.lastOffset, gap.reason).leaf.toString('hex');
     enqueue(async () => {
-      await deps.retrying(place, () => ensureGap(deps.writer, { ...stored, ...gap, leaf, ingestedAtUs: deps.stamp() }));
+      const row = { ...stored, ...gap, leaf, ingestedAtUs: deps.stamp() };
+      await deps.retrying(place, () => mayWrite().then(() => ensureGap(deps.writer, row)));
       await finish(gap.lastOffset + 1);
     });
   }
@@ -115,6 +130,7 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   // W8. A commit that fails loses nothing: the position comes from the store.
   async function finish(end: number): Promise<void> {
     done = end;
+    deps.onCovered?.(stored, end, writerEpoch);
     deps.onMoved();
     await (await deps.consumer()).commit(place, end).catch(() => undefined);
   }

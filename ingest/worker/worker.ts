@@ -35,6 +35,10 @@ export interface WorkerDeps extends OpenTransformOptions {
   readonly restMs?: number;
   /** How long a stop waits for what is in flight, milliseconds; 10,000 when left out. */
   readonly stopMs?: number;
+  /** Only where several processes share the store (trees/leases.ts). */
+  readonly leases?: PartitionDeps['leases'];
+  /** Told how far each partition is stored and read back, at its start and after each batch (trees/tree-keeper.ts). */
+  readonly onCovered?: PartitionDeps['onCovered'];
   /** Called once for each failure that is waited out, and for the fault that stops a partition. */
   readonly onFault?: FaultListener;
 }
@@ -190,6 +194,8 @@ function partitionDeps(
     stamp: () => (last = Math.max(last + 1, Date.now() * 1_000)),
     slot: createSlots().take,
     signal,
+    ...(deps.leases ? { leases: deps.leases } : {}),
+    ...(deps.onCovered ? { onCovered: deps.onCovered } : {}),
     onMoved: progress.changed,
     onStored: progress.add,
   };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DISPOSITIONS } from '../../model/reason.ts';
 import type { Query } from '../query.ts';
+import { COUNTED_RECORDS } from '../trees/dups.ts';
 
 /** Records of one partition, both ends included. */
 export interface OffsetRange {
@@ -26,6 +27,7 @@ export function countEnds(ranges: readonly OffsetRange[]): Query<z.output<typeof
       WHERE records.offset BETWEEN asked.first AND asked.last
         AND records.topic IN {topics:Array(String)}
         AND records.offset BETWEEN {least:UInt64} AND {most:UInt64}
+        AND ${COUNTED_RECORDS}
       GROUP BY status, reason
       ORDER BY status, reason`,
     params: {
@@ -52,7 +54,7 @@ export function countTables(): Query<z.output<typeof totals>> {
   return {
     sql: `
       SELECT
-        (SELECT toString(count()) FROM records) AS records,
+        (SELECT toString(count()) FROM records WHERE ${COUNTED_RECORDS}) AS records,
         (SELECT toString(count()) FROM events) AS events,
         (SELECT toString(count()) FROM event_keys) AS keys,
         (SELECT toString(countIf(direction = 'down')) FROM edges) AS edges`,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Query } from '../query.ts';
+import { COUNTED_RECORDS } from '../trees/dups.ts';
 
 const count = z.string().transform(Number);
 
@@ -46,7 +47,7 @@ export function countRejections(tenant: string, fromMs: number, toMs: number, as
     sql: `SELECT topic AS family, instance, reason, count() AS records, toUnixTimestamp64Milli(max(received_at)) AS received_ms
 FROM records
 WHERE tenant = {tenant:String} AND status = 'rejected' AND received_at <= fromUnixTimestamp64Milli({as_of:Int64})
-  AND received_at >= fromUnixTimestamp64Milli({from:Int64}) AND received_at < fromUnixTimestamp64Milli({to:Int64})
+  AND received_at >= fromUnixTimestamp64Milli({from:Int64}) AND received_at < fromUnixTimestamp64Milli({to:Int64}) AND ${COUNTED_RECORDS}
 GROUP BY family, instance, reason
 ORDER BY family, instance, reason`,
     params: { tenant, from: fromMs, to: toMs, as_of: asOfMs },

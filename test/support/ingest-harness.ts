@@ -66,8 +66,10 @@ export async function scalar(store: Store, sql: string): Promise<string> {
   return (await store.writer.bytes({ sql: `${sql} FORMAT TSVRaw`, params: {} })).toString('utf8').trim();
 }
 
+const WORKER_TABLES = ['records', 'events', 'event_keys', 'edges', 'batches', 'gaps', 'announcements'];
+const TREE_TABLES = ['tree_steps', 'tree_nodes', 'tree_heads', 'checkpoints', 'seals', 'leases', 'dups'];
+
 /** Empties every table that the worker writes. */
 export async function emptyStore(store: Store): Promise<void> {
-  for (const table of ['records', 'events', 'event_keys', 'edges', 'batches', 'gaps', 'announcements'])
-    await store.writer.run(`TRUNCATE TABLE ${table}`);
+  for (const table of [...WORKER_TABLES, ...TREE_TABLES]) await store.writer.run(`TRUNCATE TABLE ${table}`);
 }

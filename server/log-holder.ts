@@ -1,0 +1,88 @@
+import type { Reader } from '../store/query.ts';
+import type { StoredPartition } from '../store/log-state.ts';
+import type { Store } from '../store/clickhouse.ts';
+import { logOriginOf } from '../ledger/checkpoint.ts';
+import type { LogKeys } from '../ledger/evidence.ts';
+import { verifierKeyOf } from '../ledger/note.ts';
+import { openSigningKeys, toJwk } from '../ledger/signing-key.ts';
+import type { PublicLogKey, SigningKey } from '../ledger/signing-key.ts';
+import { openTreeKeeper } from '../ingest/trees/tree-keeper.ts';
+import type { TreeKeeper } from '../ingest/trees/tree-keeper.ts';
+import { signCheckpoint } from './checkpoint-signer.ts';
+import { openSignerState } from './signer-state.ts';
+import { Problem } from '../model/problem.ts';
+
+export interface LogHolderOptions {
+  readonly folder: string;
+  readonly tenant: string;
+  readonly store: Pick<Store, 'reader' | 'writer' | 'openReader'>;
+  /** How often a checkpoint is signed where something has changed, milliseconds; 2,000 when left out. */
+  readonly signMs?: number;
+  readonly onFault: (problem: Problem, place?: StoredPartition) => void;
+}
+
+/** The trees of this process, the key of the log, and what it signs. */
+export interface LogHolder {
+  readonly key: SigningKey;
+  /** All keys of the log, those that no longer sign included. */
+  readonly keys: readonly PublicLogKey[];
+  readonly published: LogKeys;
+  readonly covered: TreeKeeper['covered'];
+  /** Resolves when what is stored and was told is sealed (ingest/trees/tree-keeper.ts). */
+  sealed(): Promise<void>;
+  /** The same, and signs a checkpoint over it. */
+  signed(): Promise<void>;
+  /** Seals and signs what is there, for some seconds at most. */
+  close(): Promise<void>;
+}
+
+const SIGN_MS = 2_000;
+
+/** Opens the trees and the signer of a data folder. */
+export async function openLogHolder(options: LogHolderOptions): Promise<LogHolder> {
+  const { folder, tenant, store, onFault } = options;
+  const { active, retired } = await openSigningKeys(folder);
+  const state = await openSignerState(folder);
+  const keeper = await openTreeKeeper({ store, onFault: (place, problem) => onFault(problem, place) });
+  const reader: Reader & { close(): Promise<void> } = await store.openReader();
+  const keys: readonly PublicLogKey[] = [active, ...retired];
+  const origin = logOriginOf(tenant);
+  const deps = { reader, writer: store.writer, tenant, key: active, state, now: () => Date.now() * 1_000 };
+  let tail: Promise<void> = Promise.resolve();
+  let lastFault = '';
+
+  function sign(): Promise<void> {
+    const work = tail.then(() => signCheckpoint(deps)).then(() => void (lastFault = ''));
+    tail = work.catch((error: unknown) => {
+      const problem =
+        error instanceof Problem ? error : new Problem('internal', 'A checkpoint could not be signed.', {}, error);
+      if (problem.message !== lastFault) onFault(problem);
+      lastFault = problem.message;
+    });
+    return work;
+  }
+
+  const timer = setInterval(() => void sign().catch(() => undefined), options.signMs ?? SIGN_MS);
+  timer.unref();
+  return {
+    key: active,
+    keys,
+    published: {
+      origin,
+      keys: keys.map((key) => ({ ...toJwk(key) })),
+      verifiers: keys.map(({ publicKey }) => verifierKeyOf(origin, publicKey)),
+    },
+    covered: (place, end, writerEpoch) => keeper.covered(place, end, writerEpoch),
+    sealed: () => keeper.sealed(),
+    async signed() {
+      await keeper.sealed();
+      await sign();
+    },
+    async close() {
+      clearInterval(timer);
+      await keeper.close();
+      await sign().catch(() => undefined);
+      await reader.close();
+    },
+  };
+}

@@ -37,6 +37,8 @@ export interface LogHolder {
 }
 
 const SIGN_MS = 2_000;
+// So long after the last record nothing can be on its way into a tree, and the store need not be asked every time.
+const QUIET_MS = 60_000;
 
 /** Opens the trees and the signer of a data folder. */
 export async function openLogHolder(options: LogHolderOptions): Promise<LogHolder> {
@@ -50,9 +52,16 @@ export async function openLogHolder(options: LogHolderOptions): Promise<LogHolde
   const deps = { reader, writer: store.writer, tenant, key: active, state, now: () => Date.now() * 1_000 };
   let tail: Promise<void> = Promise.resolve();
   let lastFault = '';
+  let hasSigned = true;
+  let lastCoveredMs = performance.now();
 
   function sign(): Promise<void> {
-    const work = tail.then(() => signCheckpoint(deps)).then(() => void (lastFault = ''));
+    const work = tail
+      .then(() => signCheckpoint(deps))
+      .then((something) => {
+        hasSigned = something;
+        lastFault = '';
+      });
     tail = work.catch((error: unknown) => {
       const problem =
         error instanceof Problem ? error : new Problem('internal', 'A checkpoint could not be signed.', {}, error);
@@ -62,7 +71,10 @@ export async function openLogHolder(options: LogHolderOptions): Promise<LogHolde
     return work;
   }
 
-  const timer = setInterval(() => void sign().catch(() => undefined), options.signMs ?? SIGN_MS);
+  const timer = setInterval(() => {
+    const isQuiet = !hasSigned && performance.now() - lastCoveredMs > QUIET_MS;
+    if (!isQuiet) void sign().catch(() => undefined);
+  }, options.signMs ?? SIGN_MS);
   timer.unref();
   return {
     key: active,
@@ -72,7 +84,10 @@ export async function openLogHolder(options: LogHolderOptions): Promise<LogHolde
       keys: keys.map((key) => ({ ...toJwk(key) })),
       verifiers: keys.map(({ publicKey }) => verifierKeyOf(origin, publicKey)),
     },
-    covered: (place, end, writerEpoch) => keeper.covered(place, end, writerEpoch),
+    covered(place, end, writerEpoch) {
+      lastCoveredMs = performance.now();
+      keeper.covered(place, end, writerEpoch);
+    },
     sealed: () => keeper.sealed(),
     async signed() {
       await keeper.sealed();

@@ -140,8 +140,9 @@ function openStep(place: StoredPartition, kind: TreeStep['kind'], firstOffset: n
 // A fenced writer may have brought a second copy; it is the same record, or the store does not hold what the log held.
 function skipCopies(place: StoredPartition, leaves: readonly StoredLeaf[], at: number): number {
   const first = leaves[at];
+  if (!first) return at;
   let next = at + 1;
-  for (; first && leaves[next]?.offset === first.offset; next += 1) {
+  for (; leaves[next]?.offset === first.offset; next += 1) {
     if (leaves[next]?.leaf.equals(first.leaf) !== true) {
       const facts = { integrity: true, ...place, first_offset: first.offset, last_offset: first.offset };
       throw new Problem('internal', 'The store holds two records at one place of the log, and they differ.', facts);

@@ -1,4 +1,5 @@
-import { rootOf } from '../../ledger/tree.ts';
+import type { Entries } from '../../ledger/proof.ts';
+import { TILE_WIDTH, rootOf } from '../../ledger/tree.ts';
 import type { StoredPartition } from '../../store/log-state.ts';
 import { dropDerivedOfDups, recordDups } from '../../store/trees/dups.ts';
 import { countNodes, treeNameOf } from '../../store/trees/nodes.ts';
@@ -6,7 +7,6 @@ import { insertSeal, readHeldSteps } from '../../store/trees/seals.ts';
 import type { HeldStep, Seal } from '../../store/trees/seals.ts';
 import { readStepsOfRange } from '../../store/trees/steps.ts';
 import type { TreeStep } from '../../store/trees/steps.ts';
-import { TILE_WIDTH } from '../../ledger/tree.ts';
 import type { Session } from '../../store/session.ts';
 import type { GrowDeps } from './grow-tree.ts';
 
@@ -33,7 +33,9 @@ export async function sealPartition(
   if (lastOffset < firstOffset) return undefined;
   const steps = await readStepsOfRange(deps.reader, place, firstOffset, lastOffset);
   const held = await readHeldSteps(deps.reader, place, firstOffset, lastOffset);
-  const fault = findFault(steps, held, firstOffset, lastOffset) ?? (await findNodeFault(deps, place, last));
+  const fault =
+    findFault(steps, held, firstOffset, lastOffset) ??
+    (await findNodeFault(deps, place, steps[0]?.leafFrom ?? 0, last.leafTo));
   const copies = held.reduce((sum, { rows, offsets }) => sum + rows - offsets, 0);
   await deps.mayWrite(place);
   const dups = copies === 0 ? 0 : await keepFromCounting(deps, place, firstOffset, lastOffset);
@@ -80,13 +82,20 @@ export function findFault(
   return next === lastOffset + 1 ? undefined : `the tree ends before offset ${lastOffset}`;
 }
 
-async function findNodeFault(deps: SealDeps, place: StoredPartition, last: TreeStep): Promise<string | undefined> {
-  const { counts, differing } = await countNodes(deps.reader, treeNameOf(place));
+/** What is wrong with the nodes that became final between two sizes of the tree. */
+async function findNodeFault(
+  deps: SealDeps,
+  place: StoredPartition,
+  from: number,
+  to: number,
+): Promise<string | undefined> {
+  const final: Entries[] = [];
+  for (let level = 1; TILE_WIDTH ** level <= to; level += 1)
+    final.push({ level, from: Math.floor(from / TILE_WIDTH ** level), to: Math.floor(to / TILE_WIDTH ** level) });
+  const { held, differing } = await countNodes(deps.reader, treeNameOf(place), final);
   if (differing > 0) return 'nodes of the tree are held in two versions';
-  const expected: number[] = [];
-  for (let size = Math.floor(last.leafTo / TILE_WIDTH); size > 0; size = Math.floor(size / TILE_WIDTH))
-    expected.push(size);
-  return expected.every((count, index) => (counts[index] ?? 0) >= count) ? undefined : 'nodes of the tree are missing';
+  const expected = final.reduce((sum, entries) => sum + entries.to - entries.from, 0);
+  return held === expected ? undefined : 'nodes of the tree are missing';
 }
 
 async function keepFromCounting(deps: SealDeps, place: StoredPartition, first: number, last: number): Promise<number> {

@@ -96,8 +96,10 @@ export async function openTreeKeeper(options: TreeKeeperOptions): Promise<TreeKe
       if (isBehind(known)) schedule();
     },
     async sealed() {
+      // What comes while this works is not waited for.
+      const asked = [...partitions.values()].map((known) => ({ known, end: known.end }));
       await enqueue(true);
-      for (const known of partitions.values()) if (isBehind(known)) throw refusal(known);
+      for (const { known, end } of asked) if (known.sealedTo + 1 < end) throw refusal(known);
     },
     broken: () => [...partitions.values()].flatMap(({ broken }) => broken ?? []),
     async close() {

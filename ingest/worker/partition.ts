@@ -60,17 +60,13 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   let { writerEpoch } = deps;
 
   async function assigned(): Promise<number> {
-    const { leases } = deps;
-    if (leases) writerEpoch = await deps.retrying(place, () => leases.take(stored));
+    writerEpoch = (await deps.retrying(place, async () => deps.leases?.take(stored))) ?? writerEpoch;
     next = await deps.retrying(place, () => openPosition({ ...deps, writerEpoch }, stored));
     done = next;
     deps.onCovered?.(stored, next, writerEpoch);
     deps.onMoved();
     return next;
   }
-
-  // Asked before each write. One that passes and stalls can still write: the seal finds what it brought.
-  const mayWrite = (): Promise<void> => deps.leases?.check(stored, writerEpoch) ?? Promise.resolve();
 
   // `after` runs even where a fault before it keeps the work from being begun.
   function enqueue(work: () => Promise<void>, after: () => void = () => undefined): void {
@@ -108,7 +104,7 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
 
   async function storeStep(step: Step): Promise<void> {
     const { result, changed } = await deps.retrying(place, (attempt) =>
-      mayWrite().then(() => step.store(attempt === 0)),
+      mayWrite(deps, stored, writerEpoch).then(() => step.store(attempt === 0)),
     );
     if (changed) for (const later of steps) if (later !== step) later.look();
     await deps.scratch.remove(Object.values(result.files));
@@ -122,7 +118,7 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
     const leaf = gapLeafOf(deps.saltKey, leafPlace, gap.lastOffset, gap.reason).leaf.toString('hex');
     enqueue(async () => {
       const row = { ...stored, ...gap, leaf, ingestedAtUs: deps.stamp() };
-      await deps.retrying(place, () => mayWrite().then(() => ensureGap(deps.writer, row)));
+      await deps.retrying(place, () => mayWrite(deps, stored, writerEpoch).then(() => ensureGap(deps.writer, row)));
       await finish(gap.lastOffset + 1);
     });
   }
@@ -136,6 +132,11 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   }
 
   return { assigned, batch, storedTo: () => done, settled: () => tail };
+}
+
+// Asked before each write. One that passes and stalls can still write: the seal finds what it brought.
+async function mayWrite({ leases }: PartitionDeps, place: StoredPartition, writerEpoch: number): Promise<void> {
+  await leases?.check(place, writerEpoch);
 }
 
 /** W0: completes what a crash left half done, and gives the first offset that the store does not cover. */

@@ -51,7 +51,8 @@ const FAULTS: Readonly<Record<ReceiptFault, string>> = {
 
 /**
  * Redeems a receipt: for each of its leaves a proof that it is in the signed log, or that it is not yet there and when to
- * come again, or a finding. At most 256 leaves at once, from `from` on. A Problem `rejected` for what is no receipt of ours.
+ * come again, or a finding. At most 256 leaves at once, from `from` on; of a large delivery, whose receipt has only the root
+ * over its leaves, the first piece compares that root with all that is held, and the pieces together give it again. A Problem `rejected` for what is no receipt of ours.
  */
 export async function redeemReceipt(deps: RedeemDeps, receipt: string, from: number): Promise<Redeemed> {
   const read = verifyReceipt(receipt, deps.keys);
@@ -100,14 +101,18 @@ async function leavesOf(
         leaf: Buffer.from(payload.leaves[offset - payload.offset] ?? '', 'hex'),
       })),
     };
-  const last = payload.offset + payload.leaf_count - 1;
-  const stored = await readLeavesOfRanges(reader, place, [[payload.offset, last]]);
+  // The whole is compared once, with the first piece: to read it for each piece would cost its square.
+  const isFirst = from === 0;
+  const range: [number, number] = isFirst
+    ? [payload.offset, payload.offset + payload.leaf_count - 1]
+    : [payload.offset + from, payload.offset + to - 1];
+  const stored = await readLeavesOfRanges(reader, place, [range]);
   const byOffset = new Map(stored.map((one) => [one.offset, one.leaf]));
   const leaves = offsets.map((offset) => ({ offset, leaf: byOffset.get(offset) ?? Buffer.alloc(32) }));
-  if (byOffset.size < payload.leaf_count)
+  if (byOffset.size < range[1] - range[0] + 1)
     return { leaves, findings: offsets.map((offset) => ({ offset, state: 'not_yet' })) };
   const inOrder = stored.toSorted((a, b) => a.offset - b.offset).map(({ leaf }) => leaf);
-  if (rootOfLeaves(inOrder).toString('hex') === payload.leaves_root) return { leaves };
+  if (!isFirst || rootOfLeaves(inOrder).toString('hex') === payload.leaves_root) return { leaves };
   const message = 'The leaves of this delivery are not those that were promised.';
   return { leaves, findings: offsets.map((offset) => finding(offset, 'leaf_differs', message)) };
 }

@@ -1,7 +1,7 @@
 -- The Merkle trees of the partitions (reliability.md 1.4 W6, 2.3). They follow from the leaf columns of records and gaps:
 -- what stands here can be made again from those, and every seal checks that it still agrees with them.
 -- A step is a stretch of records without a hole, or one gap, as it was added to its tree: so the place of a leaf is
--- leaf_from + (offset - first_offset).
+-- leaf_from + (offset - first_offset). The projection gives the ends of all trees without reading the steps.
 CREATE TABLE IF NOT EXISTS tree_steps
 (
     topic LowCardinality(String), source_epoch UInt16, partition UInt16, first_offset UInt64, last_offset UInt64,
@@ -10,7 +10,8 @@ CREATE TABLE IF NOT EXISTS tree_steps
     leaves FixedString(32) COMMENT 'SHA-256 over the leaf hashes of the step, one after another',
     root_after FixedString(32), frontier String COMMENT 'the perfect subtrees after this step (ledger/tree.ts)',
     writer_epoch UInt64, written_at DateTime64(6, 'UTC'),
-    INDEX by_leaf (leaf_from, leaf_to) TYPE minmax GRANULARITY 1
+    INDEX by_leaf (leaf_from, leaf_to) TYPE minmax GRANULARITY 1,
+    PROJECTION ends (SELECT topic, source_epoch, partition, max(first_offset) GROUP BY topic, source_epoch, partition)
 )
 ENGINE = MergeTree ORDER BY (topic, source_epoch, partition, first_offset)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 0, index_granularity = 1024;

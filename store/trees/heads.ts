@@ -33,9 +33,10 @@ export async function readHeads(reader: Reader, from: number, to: number): Promi
 
 /** How many places the log of checkpoints has, signed or not. */
 export async function countHeads(reader: Reader): Promise<number> {
-  const row = z.object({ places: z.coerce.number() });
-  const sql = 'SELECT if(count() = 0, 0, max(place) + 1) AS places FROM tree_heads';
-  return (await reader.read({ sql, params: {}, row }))[0]?.places ?? 0;
+  const row = z.object({ last: z.coerce.number() });
+  const sql = 'SELECT place AS last FROM tree_heads ORDER BY place DESC LIMIT 1';
+  const [found] = await reader.read({ sql, params: {}, row });
+  return found ? found.last + 1 : 0;
 }
 
 /** The last head of a partition below a place of the log of checkpoints, whose tree is at least of this size. */

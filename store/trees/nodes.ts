@@ -40,6 +40,28 @@ const row = z.object({ level: z.coerce.number(), place: z.coerce.number(), hash:
 /** Nodes by level and place, in one query. A node that is not held is missing from the answer. */
 export async function readNodes(reader: Reader, tree: string, wanted: readonly Entries[]): Promise<TreeNode[]> {
   if (wanted.length === 0) return [];
+  const { where, params } = among(tree, wanted);
+  const sql = `SELECT level, place, hex(any(tree_nodes.hash)) AS hash FROM tree_nodes WHERE ${where}
+    GROUP BY level, place`;
+  const rows = await reader.read({ sql, params, row });
+  return rows.map(({ level, place, hash }) => ({ level, place, hash: Buffer.from(hash, 'hex') }));
+}
+
+/** How many of these nodes are held, and how many of them in two versions. */
+export async function countNodes(
+  reader: Reader,
+  tree: string,
+  wanted: readonly Entries[],
+): Promise<{ held: number; differing: number }> {
+  if (wanted.length === 0) return { held: 0, differing: 0 };
+  const { where, params } = among(tree, wanted);
+  const counted = z.object({ held: z.coerce.number(), versions: z.coerce.number() });
+  const sql = `SELECT uniqExact(level, place) AS held, uniqExact(level, place, tree_nodes.hash) AS versions FROM tree_nodes WHERE ${where}`;
+  const [found] = await reader.read({ sql, params, row: counted });
+  return { held: found?.held ?? 0, differing: (found?.versions ?? 0) - (found?.held ?? 0) };
+}
+
+function among(tree: string, wanted: readonly Entries[]): { where: string; params: Record<string, string | number> } {
   const params: Record<string, string | number> = { tree };
   const conditions = wanted.map(({ level, from, to }, index) => {
     params[`level_${index}`] = level;
@@ -47,20 +69,5 @@ export async function readNodes(reader: Reader, tree: string, wanted: readonly E
     params[`to_${index}`] = to;
     return `(level = {level_${index}:UInt8} AND place >= {from_${index}:UInt64} AND place < {to_${index}:UInt64})`;
   });
-  const sql = `SELECT level, place, hex(any(tree_nodes.hash)) AS hash FROM tree_nodes WHERE tree = {tree:String} AND (${conditions.join(' OR ')})
-    GROUP BY level, place`;
-  const rows = await reader.read({ sql, params, row });
-  return rows.map(({ level, place, hash }) => ({ level, place, hash: Buffer.from(hash, 'hex') }));
-}
-
-/** How many nodes of each level a tree holds, level 1 first, and how many of those are held in two versions. */
-export async function countNodes(reader: Reader, tree: string): Promise<{ counts: number[]; differing: number }> {
-  const counted = z.object({ level: z.coerce.number(), places: z.coerce.number(), versions: z.coerce.number() });
-  const sql = `SELECT level, uniqExact(place) AS places, uniqExact(place, tree_nodes.hash) AS versions FROM tree_nodes WHERE tree = {tree:String}
-    GROUP BY level ORDER BY level`;
-  const rows = await reader.read({ sql, params: { tree }, row: counted });
-  return {
-    counts: rows.map(({ places }) => places),
-    differing: rows.reduce((sum, { places, versions }) => sum + versions - places, 0),
-  };
+  return { where: `tree = {tree:String} AND (${conditions.join(' OR ')})`, params };
 }

@@ -47,7 +47,8 @@ async function get<Answer>(url: string): Promise<Answer> {
 }
 
 async function push(from: number, to: number): Promise<{ receipt: string; accepted: number }> {
-  const Records = Array.from({ length: to - from }, (_, index) => cloudtrailEvent(from + index));
+  // Every third made-up event is of the account that the policy registers.
+  const Records = Array.from({ length: to - from }, (_, index) => cloudtrailEvent((from + index) * 3));
   const answer = await custody.app.inject({
     method: 'POST',
     url: '/v1/ingest/aws.cloudtrail',

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { openTreeKeeper } from '../../ingest/trees/tree-keeper.ts';
 import { openStore } from '../../store/clickhouse.ts';
+import { readPartitions, readReach } from '../../store/log-state.ts';
 
 // Run by tests in a process of its own, because a process opens one data folder: dump-store.ts FOLDER [FILE]. Prints a
 // digest and a count of each table as JSON, in an order that does not depend on how rows came; with FILE also all rows.
@@ -30,5 +32,12 @@ const dump = async (name: string, columns: string, table: string, order: string)
 };
 for (const [table, [columns, order]] of Object.entries(TABLES)) await dump(table, columns, table, order);
 for (const [table, order] of Object.entries(WHOLE)) await dump(`whole_${table}`, '*', table, order);
+// A process that was killed may have left a tree behind; it goes on from there, and must come to the same root.
+const keeper = await openTreeKeeper({ store });
+for (const place of await readPartitions(store.writer))
+  keeper.covered(place, (await readReach(store.writer, place)).covered + 1, 1);
+await keeper.sealed();
+await keeper.close();
+await dump('trees', 'topic, partition, max(leaf_to), hex(argMax(root_after, leaf_to))', 'tree_steps GROUP BY topic, partition', 'topic, partition'); // prettier-ignore
 await store.close();
 process.stdout.write(`${JSON.stringify(digests)}\n`);

@@ -49,7 +49,7 @@ export interface Custody {
   listen(host: string, port: number): Promise<string>;
   /** Resolves when all that the log holds is stored and queryable. Rejects with the fault that stopped a partition. */
   settled(): Promise<void>;
-  /** Seals what is stored and signs a checkpoint over it now, rather than within seconds. Rejects with what keeps it from that. */
+  /** The same, and a checkpoint is signed over it now rather than within seconds. Rejects with what keeps it from that. */
   signed(): Promise<void>;
   /** Finishes what is in flight, within some seconds, then gives the folder back. What was acknowledged is in the log. */
   close(): Promise<void>;
@@ -108,7 +108,11 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
         await worker.worker().idle();
         await holder.sealed();
       },
-      signed: () => holder.signed(),
+      async signed() {
+        await worker.whole();
+        await worker.worker().idle();
+        await holder.signed();
+      },
       close,
     };
   } catch (error) {

@@ -1,6 +1,5 @@
-import { createSecretKey } from 'node:crypto';
 import { logOriginOf } from '../../ledger/checkpoint.ts';
-import { frameHeaders, leafOf, sortHeaders } from '../../ledger/leaf.ts';
+import { createLeafHasher, frameHeaders, sortHeaders } from '../../ledger/leaf.ts';
 import { signReceipt } from '../../ledger/receipt.ts';
 import type { SigningKey } from '../../ledger/signing-key.ts';
 import type { IntakeDeps } from './deps.ts';
@@ -19,7 +18,7 @@ export interface ReceiptSignerOptions {
  * from the same bytes. Gives none where the log does not say for each record where it stands.
  */
 export function createReceiptSigner(options: ReceiptSignerOptions): NonNullable<IntakeDeps['signReceipt']> {
-  const saltKey = createSecretKey(options.saltKey);
+  const hashOf = createLeafHasher(options.saltKey);
   const { tenant, sourceEpoch, key } = options;
   return ({ range, records }, receivedAt) => {
     const { topic, partition, firstOffset, lastOffset } = range;
@@ -28,7 +27,7 @@ export function createReceiptSigner(options: ReceiptSignerOptions): NonNullable<
       const place = { tenant, topic, partition, offset: firstOffset + index, sourceEpoch };
       const headers = frameHeaders(sortHeaders(record.headers));
       const content = { key: Buffer.from(record.key, 'utf8'), value: record.value, headers };
-      return leafOf(saltKey, place, 'record', record.timestampMs, content).leaf;
+      return Buffer.from(hashOf(place, 'record', record.timestampMs, content).leaf, 'hex');
     });
     const iat = Math.floor(receivedAt / 1_000_000);
     const place = { tenant, topic, partition, sourceEpoch, offset: firstOffset };

@@ -173,3 +173,30 @@ test('second copies of a fenced writer are found by the seal, recorded, and neve
   expect(await store.reader.read(ends)).toEqual([{ status: 'accepted', reason: '', count: 100 }]);
   expect((await readLastStep(store.reader, PLACE))?.leafTo).toBe(100);
 });
+
+test('a process that dies between any two writes leaves a tree that the next one completes to the same root', async () => {
+  const log = createMemoryLog();
+  await log.append(TOPIC, 'a', events(0, 300));
+  log.skip(TOPIC, 3);
+  await log.append(TOPIC, 'a', events(300, 320));
+  worker = testWorker(store, log, folder.path);
+  await worker.start();
+  await worker.idle();
+  for (const [write, end] of [['tree_nodes', 303], ['tree_steps', 323], ['seals', 323]] as const) {
+    const run: Store['writer']['run'] = async (sql, params) => {
+      if (sql.startsWith(`INSERT INTO ${write}`)) throw new Error('killed');
+      await store.writer.run(sql, params);
+    };
+    const dying = await openTreeKeeper({ store: { ...store, writer: { ...store.writer, run } } });
+    dying.covered(PLACE, end, 1);
+    await expect(dying.sealed()).rejects.toMatchObject({ code: 'internal' });
+    await dying.close();
+  }
+  keeper.covered(PLACE, 323, 1);
+  await keeper.sealed();
+  const last = await readLastStep(store.reader, PLACE);
+  expect(last?.leafTo).toBe(321);
+  expect(last?.root.toString('hex')).toBe(await rootOfStore());
+  expect(await scalar(store, 'SELECT uniqExact(level, place), uniqExact(level, place, hash) FROM tree_nodes')).toBe('1\t1');
+  expect(await scalar(store, "SELECT state, first_offset, last_offset FROM seals WHERE state = 'sealed'")).toBe('sealed\t0\t322');
+}); // prettier-ignore

@@ -103,7 +103,13 @@ function queryPaths(): Json {
 }
 
 function intakePaths(): Json {
-  const accepted = { 202: { description: 'Stored: what was sent survives a crash from now on' }, ...problems() };
+  const accepted = {
+    202: {
+      description:
+        'Stored: what was sent survives a crash from now on. `receipt` is a compact JWS to be redeemed at /v1/log/redeem; `receipts` where it stands in several places',
+    },
+    ...problems(),
+  };
   const body = (description: string, content: Json): Json => ({ required: true, description, content });
   return {
     '/v1/ingest/cloudevents': {

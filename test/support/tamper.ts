@@ -33,12 +33,12 @@ export interface TamperResult {
   readonly missed: readonly string[];
 }
 
-/** The history of a partition as its owner has it: 300 records and two gaps, signed when 200 leaves were there and again at the end. */
+/** The history of a partition as its owner has it: 60 records and two gaps, signed when 40 leaves were there and again at the end. */
 function makeHistory(): { entries: (LogEntry | LogGap)[]; held: Checkpoint } {
   const entries: (LogEntry | LogGap)[] = [];
-  for (let offset = 0; entries.length < 302; offset += 1) {
+  for (let offset = 0; entries.length < 62; offset += 1) {
     const salt = saltOf(SALT_KEY, { ...PLACE, offset });
-    if (offset === 70 || offset === 250) {
+    if (offset === 14 || offset === 55) {
       entries.push({ offset, lastOffset: offset + 4, reason: 'control_or_aborted', salt });
       offset += 4;
       continue;
@@ -51,7 +51,7 @@ function makeHistory(): { entries: (LogEntry | LogGap)[]; held: Checkpoint } {
     const timestampMs = 1_767_225_600_000 + offset;
     entries.push({ offset, timestampMs, salt, ...content, leaf: leafOf(SALT_KEY, { ...PLACE, offset }, 'record', timestampMs, content).leaf }); // prettier-ignore
   }
-  return { entries, held: headOf(entries.slice(0, 200)) };
+  return { entries, held: headOf(entries.slice(0, 40)) };
 }
 
 /** The root that somebody who has salts and code can give any records he likes. */

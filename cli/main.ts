@@ -9,6 +9,7 @@ import { demoCommand } from './commands/demo.ts';
 import { exportCommand } from './commands/export.ts';
 import { identitiesCommand } from './commands/identities.ts';
 import { importCommand } from './commands/import.ts';
+import { pollCommand } from './commands/poll.ts';
 import { rebuildCommand } from './commands/rebuild.ts';
 import { reportCommand } from './commands/report.ts';
 import { sourcesCommand } from './commands/sources.ts';
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   startCommand,
   importCommand,
   deliverCommand,
+  pollCommand,
   traceCommand,
   timelineCommand,
   identitiesCommand,

@@ -11,6 +11,7 @@ import {
   runner,
   validity,
 } from './policy-registers.ts';
+import { poll, securityEvents } from './policy-poll.ts';
 import { Problem } from './problem.ts';
 import { FAMILIES, SOURCES } from './source.ts';
 import { lineOfPath } from './yaml-line.ts';
@@ -63,6 +64,9 @@ const source = z.strictObject({
     .string()
     .regex(/^[+-]\d{2}:\d{2}$/)
     .optional(),
+  /** What Custody fetches itself, and whose security event tokens it takes. */
+  poll: poll.optional(),
+  security_events: securityEvents.optional(),
 });
 
 const rule = z.strictObject({ pattern: regex, environment: z.string() });

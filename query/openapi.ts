@@ -190,6 +190,10 @@ function operatorPaths(): Json {
       ],
       requestBody: file,
     }),
+    '/v1/polls': {
+      ...get('What is polled, how far, and how the last rounds ended', [], { type: 'object' }),
+      ...post('Polls at once', { parameters: [parameter('source', 'a family, or <family>/<instance>', false)] }),
+    },
     '/v1/rebuild': post('Derives events, keys and edges again from the records'),
   };
 }

@@ -2,6 +2,7 @@ import fastify from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { limitUploads, serverOptions } from '../ingest/intake/server-options.ts';
+import type { PollService } from '../ingest/pollers/poll-service.ts';
 import { SECURITY_HEADERS, addSecurityHeaders, refuseForeignHosts } from './guards.ts';
 import { answerProblems, replyProblem } from './problem-reply.ts';
 import { addRoutes } from './routes.ts';
@@ -18,8 +19,14 @@ export interface Route {
   readonly url: string;
 }
 
+export interface App {
+  readonly app: FastifyInstance;
+  readonly routes: readonly Route[];
+  readonly polls: PollService;
+}
+
 /** The app with the routes of all rooms and what holds for each of them; ready, and not listening. */
-export async function createApp(options: AppOptions): Promise<{ app: FastifyInstance; routes: readonly Route[] }> {
+export async function createApp(options: AppOptions): Promise<App> {
   const app = fastify({
     ...serverOptions(),
     loggerInstance: options.logger,
@@ -34,9 +41,9 @@ export async function createApp(options: AppOptions): Promise<{ app: FastifyInst
   refuseForeignHosts(app, options.hosts);
   limitUploads(app);
   answerProblems(app);
-  await addRoutes(app, options);
+  const polls = await addRoutes(app, options);
   await app.ready();
-  return { app, routes };
+  return { app, routes, polls };
 }
 
 /** Structured logs on stderr. Headers and bodies are never logged: they carry credentials and evidence. */

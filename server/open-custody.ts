@@ -6,6 +6,7 @@ import type { Folder } from '../ingest/folder.ts';
 import type { Secrets } from '../ingest/intake/secrets.ts';
 import { openEmbeddedLog } from '../ingest/log/embedded-log.ts';
 import type { EmbeddedLog } from '../ingest/log/local-index.ts';
+import type { PollService } from '../ingest/pollers/poll-service.ts';
 import { openSaltKey } from '../ledger/salt-key.ts';
 import type { Policy } from '../model/policy.ts';
 import { Problem } from '../model/problem.ts';
@@ -41,6 +42,8 @@ export interface Custody {
   readonly app: FastifyInstance;
   /** What the app answers to. */
   readonly routes: readonly Route[];
+  /** What Custody fetches itself; nothing is fetched in the background before `start`. */
+  readonly polls: PollService;
   readonly store: Store;
   /** The local bearer token; it stands in `tokenFile`, which only its owner can read. */
   readonly token: string;
@@ -88,13 +91,15 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
     const worker = await startWorker(options, { folder, store, log, logger, saltKey, holder });
     closing.push(() => worker.stop());
     const token = randomBytes(32).toString('base64url');
-    const { app, routes } = await createApp(
+    const { app, routes, polls } = await createApp(
       appOptions(options, { folder, store, log, worker, token, logger, saltKey, holder }),
     );
     closing.push(() => closeApp(app));
+    closing.push(() => polls.stop());
     return {
       app,
       routes,
+      polls,
       store,
       token,
       tokenFile: join(folder.path, 'server.json'),

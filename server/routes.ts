@@ -6,6 +6,8 @@ import { createIntake } from '../ingest/intake/routes.ts';
 import type { Secrets } from '../ingest/intake/secrets.ts';
 import { readIngestSettings } from '../ingest/settings.ts';
 import type { EmbeddedLog } from '../ingest/log/local-index.ts';
+import { pollRoutes } from '../ingest/pollers/poll-routes.ts';
+import type { PollService } from '../ingest/pollers/poll-service.ts';
 import { adapterFor } from '../ingest/sources/registry.ts';
 import { SOURCE_EPOCH } from '../ingest/worker/worker.ts';
 import type { Policy } from '../model/policy.ts';
@@ -24,6 +26,7 @@ import { createReportJobs } from '../reports/report-jobs.ts';
 import type { Store } from '../store/clickhouse.ts';
 import type { Reader } from '../store/query.ts';
 import type { Authorize } from './authorize.ts';
+import { createPolls } from './polls.ts';
 import { createRebuildApi } from './rebuild-api.ts';
 import type { LogHolder } from './log-holder.ts';
 import { createReplayApi } from './replay-api.ts';
@@ -46,31 +49,32 @@ export interface RoutesDeps {
   readonly now: () => Micros;
 }
 
-/** Puts the routes of all rooms into one app. */
-export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise<void> {
+/** Puts the routes of all rooms into one app. Gives the polls, which nobody has started. */
+export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise<PollService> {
   const { policy, authorize, now, worker } = deps;
   const reader = readerWhenWhole(deps.store.reader, worker);
-  await app.register(
-    createIntake({
-      log: deps.log,
-      index: deps.log.index,
-      policy,
-      credentials: openCredentials(policy, deps.secrets),
-      adapterFor,
-      scan: scanDelivery,
-      now,
-      signReceipt: createReceiptSigner({
-        tenant: policy.tenant,
-        saltKey: deps.saltKey,
-        key: deps.holder.key,
-        sourceEpoch: SOURCE_EPOCH,
-      }),
-      settle: createSettle(worker.worker, deps.store.reader),
-      idle: () => worker.worker().idle(),
-      authorize,
-      ...readIngestSettings(),
+  const intake = {
+    log: deps.log,
+    index: deps.log.index,
+    policy,
+    credentials: openCredentials(policy, deps.secrets),
+    adapterFor,
+    scan: scanDelivery,
+    now,
+    signReceipt: createReceiptSigner({
+      tenant: policy.tenant,
+      saltKey: deps.saltKey,
+      key: deps.holder.key,
+      sourceEpoch: SOURCE_EPOCH,
     }),
-  );
+    settle: createSettle(worker.worker, deps.store.reader),
+    idle: () => worker.worker().idle(),
+    authorize,
+    ...readIngestSettings(),
+  };
+  await app.register(createIntake(intake));
+  const polls = createPolls({ intake, secrets: deps.secrets, reader, logger: app.log });
+  await app.register(pollRoutes(polls, authorize));
   await app.register(
     createQueryApi({
       reader,
@@ -127,6 +131,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
   await app.register(
     createRebuildApi({ authorize, reader: deps.store.reader, rebuild: (onProgress) => worker.rebuild(onProgress) }),
   );
+  return polls;
 }
 
 /** While derived tables are half there, an answer from them would be wrong: then there is none. */

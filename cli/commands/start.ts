@@ -13,7 +13,7 @@ export const startCommand: Command = {
   help: `
 Usage: custody start [--port 8080] [--host ADDRESS] [options]
 
-Takes deliveries at /v1/ingest/{source}, stores them, and answers queries. The data folder has one owner: while this
+Takes deliveries at /v1/ingest/{source}, fetches what the policy file has a poll for, stores all, and answers queries. The data folder has one owner: while this
 runs, the other commands on the same folder go through it. SIGTERM and SIGINT finish what is in flight and stop.
 
 It listens on 127.0.0.1. Any other address needs OIDC: CUSTODY_OIDC_ISSUER, CUSTODY_OIDC_AUDIENCE, CUSTODY_OIDC_JWKS_URL,
@@ -37,6 +37,8 @@ and roles (operator, auditor, responder) in the claim that CUSTODY_OIDC_ROLE_CLA
       context.say(
         `Custody ${options.policyFile === undefined ? 'without a policy file ' : ''}listens on ${url}, data in ${options.folder}\n`,
       );
+      custody.polls.start();
+      if (custody.polls.ids.length > 0) context.say(`Polling ${custody.polls.ids.join(', ')}\n`);
       context.say(`Other commands find it by the folder. For curl: the bearer token stands in ${custody.tokenFile}\n`);
       const signal = await stopped;
       context.say(`${signal}: finishing what is in flight\n`);

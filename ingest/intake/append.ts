@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Problem } from '../../model/problem.ts';
 import type { AppendedRange, LogRecord } from '../log/event-log.ts';
-import type { Identity } from '../log/local-index.ts';
 import { contentHashOf } from '../../model/event-id.ts';
+import type { Identity, Note } from '../log/local-index.ts';
 import { deriveRecord } from '../worker/derive.ts';
 import type { IntakeDeps } from './deps.ts';
 import type { Prepared, RecordGroup } from './prepare.ts';
@@ -40,6 +40,28 @@ export async function appendPrepared(deps: AppendDeps, prepared: Prepared): Prom
     ranges: groups.map(({ range }) => range),
     conflicts: done.flatMap(({ conflicts }) => conflicts),
   };
+}
+
+/**
+ * The same for what a poll fetched, with the note of how far the poll is: the note is written together with the last of
+ * the records, so that a kill at any moment leaves records that are fetched again, and never a note without them.
+ */
+export async function appendFetched(deps: IntakeDeps, prepared: Prepared, note: Note | undefined): Promise<Appended> {
+  const { index } = deps;
+  if (!note) return appendPrepared(deps, prepared);
+  if (!index) throw new Problem('configuration', 'Polls need the log in the data folder.');
+  const last = prepared.groups.at(-1);
+  const { ranges } = await appendPrepared(deps, { ...prepared, groups: prepared.groups.slice(0, -1) });
+  try {
+    if (!last) {
+      await index.remember(note);
+      return { ranges, conflicts: [] };
+    }
+    const range = await index.appendNoted(prepared.family, last.instance, last.records, note);
+    return { ranges: [...ranges, range], conflicts: [] };
+  } catch (error) {
+    throw unavailable(error);
+  }
 }
 
 async function appendGroup(

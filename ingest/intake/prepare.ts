@@ -23,6 +23,8 @@ export interface Delivery {
   readonly via: 'push' | 'poll' | 'import';
   readonly installation: Installation;
   readonly mode?: CloudEventsMode | undefined;
+  /** Whether an element, redacted, was taken in before by the same poll and need not be again. */
+  readonly isKnown?: ((value: Buffer) => boolean) | undefined;
 }
 
 /** Records of one installation, in the order in which they stood in the delivery. */
@@ -96,13 +98,14 @@ export function prepareDelivery(deps: IntakeDeps, delivery: Delivery): Prepared 
     );
   }
   const headers = redactedHeaders(deps, delivery, isIssuer);
+  const elements = scanned.elements.filter(({ value }) => delivery.isKnown?.(value) !== true);
   return {
     source,
     family: familyOf(source),
-    count: scanned.elements.length,
-    elements: scanned.elements,
+    count: elements.length,
+    elements,
     headers,
-    groups: toGroups(deps, delivery, scanned.elements, headers),
+    groups: toGroups(deps, delivery, elements, headers),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Source } from '../../model/source.ts';
 import type { Micros } from '../../model/time.ts';
-import { appendPrepared } from './append.ts';
+import { appendFetched, appendPrepared } from './append.ts';
 import type { Appended } from './append.ts';
 import { Problem } from '../../model/problem.ts';
 import { checkContentType } from './content-type.ts';
@@ -14,6 +14,7 @@ import { MAX_FETCHED_BYTES, maxBodyOf } from './limits.ts';
 import { adapterOf, prepareDelivery } from './prepare.ts';
 import type { Prepared } from './prepare.ts';
 import type { Headers } from './signature.ts';
+import type { Note } from '../log/local-index.ts';
 
 /** What a sender pushed to a door. `instance` is its own word for the installation, checked against its credential. */
 export interface Push {
@@ -27,6 +28,12 @@ export interface Push {
 /** What a connector of ours fetched: trusted, so nothing is verified, but bounded and redacted like the rest. */
 export interface Fetched extends Push {
   readonly asked?: string | undefined;
+}
+
+/** A page that a poll fetched. */
+export interface Page extends Fetched {
+  /** Whether an element, redacted, was taken in before by the same poll and need not be again. */
+  readonly isKnown?: (value: Buffer) => boolean;
 }
 
 /** How a delivery ended for its sender. */
@@ -75,12 +82,27 @@ export function passPush(deps: IntakeDeps, push: Push, check: HeaderCheck = chec
 
 /** The same for what a connector fetched. */
 export function passFetched(deps: IntakeDeps, fetched: Fetched): Passed {
-  const { source, headers, body, receivedAt } = fetched;
+  const prepared = prepareFetched(deps, fetched);
+  return { commit: () => commit(deps, prepared, 202) };
+}
+
+/** The same for a page that a poll fetched; `note`, if there is one, says how far the poll is once the page is durable. */
+export function passPage(deps: IntakeDeps, page: Page, note: Note | undefined): Passed {
+  const prepared = prepareFetched(deps, page);
+  return {
+    async commit() {
+      const { ranges } = await appendFetched(deps, prepared, note);
+      return { status: 202, accepted: prepared.count, ranges };
+    },
+  };
+}
+
+function prepareFetched(deps: IntakeDeps, fetched: Fetched & Pick<Page, 'isKnown'>): Prepared {
+  const { source, headers, body, receivedAt, isKnown } = fetched;
   if (body.length > MAX_FETCHED_BYTES)
     throw doorFault('too_large', `What is fetched may have ${MAX_FETCHED_BYTES} bytes.`, { limit: MAX_FETCHED_BYTES });
   const installation = installationOfFetch(deps.policy, source, fetched.instance, fetched.asked);
-  const prepared = prepareDelivery(deps, { source, headers, body, receivedAt, via: 'poll', installation });
-  return { commit: () => commit(deps, prepared, 202) };
+  return prepareDelivery(deps, { source, headers, body, receivedAt, via: 'poll', installation, isKnown });
 }
 
 async function commit(deps: IntakeDeps, prepared: Prepared, status: 202 | 204): Promise<Receipt> {

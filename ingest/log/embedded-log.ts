@@ -86,6 +86,24 @@ function createIndex(store: LogStore, writer: LogWriter, placeOf: PlaceOf): Loca
       const appended = await writer.append({ ...placeOf(topic, partitionKey), records: records.map(plain), decide });
       return appended === undefined ? { verdicts } : { verdicts, appended };
     },
+    note(name) {
+      const text = store.facts.get(FACT.note(name));
+      return typeof text === 'string' ? text : undefined;
+    },
+    async remember({ name, text }) {
+      const decide = (facts: PendingFacts): boolean => {
+        facts.set(FACT.note(name), text);
+        return false;
+      };
+      await writer.append({ ...placeOf('custody.self', name), records: [], decide });
+    },
+    async appendNoted(topic, partitionKey, records, { name, text }) {
+      const decide = (facts: PendingFacts): boolean => {
+        facts.set(FACT.note(name), text);
+        return true;
+      };
+      return rangeOf(await writer.append({ ...placeOf(topic, partitionKey), records, decide }));
+    },
   };
 }
 

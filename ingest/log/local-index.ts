@@ -54,6 +54,18 @@ export interface LocalIndex {
     records: readonly (LogRecord & { readonly identity: Identity })[],
     conflicts: 'refuse' | 'keep',
   ): Promise<IdentifiedAppend>;
+  /** A text that is kept under a name beside the log; undefined if none was written. */
+  note(name: string): string | undefined;
+  /** Writes a note over what it said before; resolves when it is durable. */
+  remember(note: Note): Promise<void>;
+  /** Appends the records and writes the note in one transaction. */
+  appendNoted(topic: Family, partitionKey: string, records: readonly LogRecord[], note: Note): Promise<AppendedRange>;
+}
+
+/** Something small to be known after a restart, such as how far a poll has come. */
+export interface Note {
+  readonly name: string;
+  readonly text: string;
 }
 
 /** The log in the data folder. `committed` gives the offset that a group recorded last; 0 if none. */

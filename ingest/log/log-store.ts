@@ -51,6 +51,7 @@ export const FACT = {
   group: (group: string, { topic, partition }: TopicPartition): string => `group ${hash(group)} ${topic} ${partition}`,
   cursor: (name: string): string => `cursor ${hash(name)}`,
   identity: (name: string): string => `identity ${hash(name)}`,
+  note: (name: string): string => `note ${hash(name)}`,
 } as const;
 
 function hash(name: string): string {

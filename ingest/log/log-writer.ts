@@ -13,8 +13,8 @@ export interface PendingFacts {
 }
 
 /**
- * What a caller wants appended. `decide` looks at the facts, may set some, or says false: nothing is to be appended. It
- * may throw to refuse, but only before it has set anything.
+ * What a caller wants appended. `decide` looks at the facts, may set some, or says false: nothing is to be appended, and
+ * what it has set is written all the same. It may throw to refuse, but only before it has set anything.
  */
 export interface AppendRequest<T extends Topic = Topic> extends TopicPartition<T> {
   readonly records: readonly LogRecord[];

@@ -23,6 +23,7 @@ export function createFakeLog(tenant = 'acme'): FakeLog {
   const topics = new Map<Family, LoggedRecord[]>();
   const cursors = new Map<string, number>();
   const identities = new Map<string, string>();
+  const notes = new Map<string, string>();
   let broken = false;
   const append = async (topic: Family, _key: string, records: readonly LogRecord[]): Promise<AppendedRange> => {
     if (broken) throw new Error('ENOSPC: no space left on device, write /secret/path/data.mdb');
@@ -48,6 +49,16 @@ export function createFakeLog(tenant = 'acme'): FakeLog {
         return known === undefined ? 'new' : known === identity.hash ? 'repeat' : 'conflict';
       });
       return { verdicts, appended };
+    },
+    note: (name) => notes.get(name),
+    async remember({ name, text }) {
+      if (broken) throw new Error('ENOSPC: no space left on device, write /secret/path/data.mdb');
+      notes.set(name, text);
+    },
+    async appendNoted(topic, key, records, { name, text }) {
+      const range = await append(topic, key, records);
+      notes.set(name, text);
+      return range;
     },
   };
   const seen = new Map<string, { readonly hash: string; readonly at: string }>();

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import type { LocalIndex, Note } from '../log/local-index.ts';
+
+/** What is known of a poll: how its last rounds ended. Times are RFC 3339, UTC. */
+const stateSchema = z.object({
+  last_success: z.string().optional(),
+  last_error: z.object({ at: z.string(), code: z.string(), detail: z.string() }).optional(),
+  /** Rounds that failed since the last that did not. */
+  failures: z.number().default(0),
+  /** Over all rounds: pages that were read, records that were taken in, and repeats that were left out. */
+  pages: z.number().default(0),
+  records: z.number().default(0),
+  repeats: z.number().default(0),
+  /** What a comparison with the other way of the same source shows, where the source has two. */
+  comparison: z.record(z.string(), z.union([z.number(), z.string(), z.array(z.string())])).optional(),
+});
+export type PollState = z.output<typeof stateSchema>;
+
+const NAMES = {
+  cursor: (id: string): string => `poll ${id} cursor`,
+  seen: (id: string): string => `poll ${id} seen`,
+  state: (id: string): string => `poll ${id} state`,
+} as const;
+
+type Index = Pick<LocalIndex, 'note' | 'remember'>;
+
+/** The cursor of a poll; undefined if it was never moved. */
+export function readCursor(index: Index, id: string): unknown {
+  return parsed(index.note(NAMES.cursor(id)));
+}
+
+/** The note that moves it. */
+export function cursorNote(id: string, cursor: unknown): Note {
+  return { name: NAMES.cursor(id), text: JSON.stringify(cursor) };
+}
+
+/** The digests of the records that a poll has taken in lately (seen.ts). */
+export function readSeen(index: Index, id: string): string | undefined {
+  return index.note(NAMES.seen(id));
+}
+
+export function seenNote(id: string, text: string): Note {
+  return { name: NAMES.seen(id), text };
+}
+
+/** How the last rounds of a poll ended. */
+export function readState(index: Index, id: string): PollState {
+  return stateSchema.safeParse(parsed(index.note(NAMES.state(id)))).data ?? stateSchema.parse({});
+}
+
+export async function writeState(index: Index, id: string, state: PollState): Promise<void> {
+  await index.remember({ name: NAMES.state(id), text: JSON.stringify(state) });
+}
+
+function parsed(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

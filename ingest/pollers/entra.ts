@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { Problem } from '../../model/problem.ts';
 import { at } from '../sources/read.ts';
 import { addressOf, firstMs, jsonOf } from './poll-source.ts';
+import { listsCursor, readLists } from './read-lists.ts';
+import type { ListPage } from './read-lists.ts';
 import type { PollSource, Portion, Round } from './poll-source.ts';
 
 type Log = NonNullable<Round['poll']['logs']>[number];
@@ -12,8 +14,8 @@ const placeSchema = z.object({
   /** A walk that was not finished: the next page, and the newest entry that it met. */
   walk: z.object({ next: z.url(), newest: z.number() }).optional(),
 });
-const cursorSchema = z.record(z.string(), placeSchema);
 type Place = z.output<typeof placeSchema>;
+const cursorSchema = listsCursor(placeSchema);
 
 const OVERLAP_S = 10_800;
 const LOGS: readonly Log[] = ['signIns', 'directoryAudits'];
@@ -27,20 +29,13 @@ const EXPIRED = [400, 404, 410];
 export const pollEntra: PollSource = { what: 'sign-ins and directory audits', reads: 'again', round };
 
 async function* round(given: Round): AsyncGenerator<Portion, void, undefined> {
-  let cursor = cursorSchema.safeParse(given.cursor).data ?? {};
-  for (const log of given.poll.logs ?? LOGS) {
-    for await (const { body, place } of walk(given, log, cursor[log] ?? { watermark: firstMs(given) })) {
-      cursor = { ...cursor, [log]: place };
-      yield { source: 'entra.log', body, cursor };
-    }
-  }
+  const begin = cursorSchema.safeParse(given.cursor).data;
+  const logs = given.poll.logs ?? LOGS;
+  const pages = readLists(logs, begin, (log, place) => walk(given, log, place ?? { watermark: firstMs(given) }));
+  for await (const page of pages) yield { source: 'entra.log', ...page };
 }
 
-async function* walk(
-  given: Round,
-  log: Log,
-  begin: Place,
-): AsyncGenerator<{ readonly body: Buffer; readonly place: Place }, void, undefined> {
+async function* walk(given: Round, log: Log, begin: Place): AsyncGenerator<ListPage<Place>, void, undefined> {
   const { http, now, say } = given;
   let url = begin.walk ? new URL(begin.walk.next) : startOf(given, log, begin.watermark);
   let newest = begin.walk?.newest ?? 0;
@@ -65,7 +60,7 @@ async function* walk(
     const next = typeof link === 'string' && URL.canParse(link) && link !== url.href ? link : undefined;
     const watermark = Math.max(begin.watermark, newest);
     const place: Place = next === undefined ? { watermark } : { watermark: begin.watermark, walk: { next, newest } };
-    yield { body: rows.length === 0 ? Buffer.alloc(0) : answer.body, place };
+    yield { body: rows.length === 0 ? Buffer.alloc(0) : answer.body, place, isEnd: next === undefined };
     if (next === undefined) return;
     url = new URL(next);
   }

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { Problem } from '../../model/problem.ts';
 import { at } from '../sources/read.ts';
 import { addressOf, firstMs, listOf } from './poll-source.ts';
+import { listsCursor, readLists } from './read-lists.ts';
+import type { ListPage } from './read-lists.ts';
 import type { PollSource, Portion, Round } from './poll-source.ts';
 
 const LISTS = ['events', 'admin-events'] as const;
@@ -13,8 +15,8 @@ const placeSchema = z.object({
   /** A walk that was not finished: how many were read, and the newest of them. */
   walk: z.object({ first: z.number(), newest: z.number() }).optional(),
 });
-const cursorSchema = z.partialRecord(z.enum(LISTS), placeSchema);
 type Place = z.output<typeof placeSchema>;
+const cursorSchema = listsCursor(placeSchema);
 
 const OVERLAP_S = 300;
 
@@ -27,20 +29,12 @@ const OVERLAP_S = 300;
 export const pollKeycloak: PollSource = { what: 'user and admin events', reads: 'again', round };
 
 async function* round(given: Round): AsyncGenerator<Portion, void, undefined> {
-  let cursor = cursorSchema.safeParse(given.cursor).data ?? {};
-  for (const list of LISTS) {
-    for await (const { body, place } of walk(given, list, cursor[list] ?? { watermark: firstMs(given) })) {
-      cursor = { ...cursor, [list]: place };
-      yield { source: 'keycloak.event', body, cursor };
-    }
-  }
+  const begin = cursorSchema.safeParse(given.cursor).data;
+  const pages = readLists(LISTS, begin, (list, place) => walk(given, list, place ?? { watermark: firstMs(given) }));
+  for await (const page of pages) yield { source: 'keycloak.event', ...page };
 }
 
-async function* walk(
-  given: Round,
-  list: List,
-  begin: Place,
-): AsyncGenerator<{ readonly body: Buffer; readonly place: Place }, void, undefined> {
+async function* walk(given: Round, list: List, begin: Place): AsyncGenerator<ListPage<Place>, void, undefined> {
   const { http, poll, now } = given;
   const most = Math.min(1_000, poll.page_size ?? 500);
   const overlapMs = (poll.overlap_seconds ?? OVERLAP_S) * 1_000;
@@ -62,7 +56,7 @@ async function* walk(
     const isEnd = events.length < most;
     const watermark = Math.max(begin.watermark, newest);
     const place: Place = isEnd ? { watermark } : { watermark: begin.watermark, walk: { first, newest } };
-    yield { body: events.length === 0 ? Buffer.alloc(0) : body, place };
+    yield { body: events.length === 0 ? Buffer.alloc(0) : body, place, isEnd };
     if (isEnd) return;
   }
 }

@@ -71,28 +71,6 @@ export function createPollService(deps: PollServiceDeps): PollService {
     return turn;
   }
 
-  async function round(entry: Entry, signal: AbortSignal, tell: (step: RoundStep) => void): Promise<RoundEnd> {
-    const { id } = entry.registered;
-    const before = readState(deps.index, id);
-    try {
-      const end = await entry.runner.round(signal, tell);
-      const { last_error: _, ...kept } = before;
-      await writeState(deps.index, id, {
-        ...kept,
-        ...sumOf(before, end),
-        last_success: isoOf(deps.now()),
-        failures: 0,
-      });
-      return end;
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const problem = toProblem(error);
-      const last = { at: isoOf(deps.now()), code: problem.code, detail: problem.message };
-      await writeState(deps.index, id, { ...before, last_error: last, failures: before.failures + 1 });
-      throw problem;
-    }
-  }
-
   async function loop(entry: Entry): Promise<void> {
     const { signal } = stopping;
     const { id, poll } = entry.registered;
@@ -102,7 +80,7 @@ export function createPollService(deps: PollServiceDeps): PollService {
     while (!signal.aborted) {
       try {
         await deps.sleep(pauseMs, signal);
-        const end = await inTurn(entry, () => round(entry, signal, () => undefined));
+        const end = await inTurn(entry, () => runRound(deps, entry, signal, () => undefined));
         deps.onRound(id, end);
         if (end.isWhole) await compareNow(entry);
         pauseMs = end.isWhole ? everyMs * (0.9 + 0.2 * deps.random()) : 0;
@@ -135,7 +113,7 @@ export function createPollService(deps: PollServiceDeps): PollService {
       const entry = entries.get(id);
       if (!entry) throw unknownPoll(id, [...entries.keys()]);
       const both = AbortSignal.any([signal, stopping.signal]);
-      const { ranges, ...counts } = await untilWhole(() => inTurn(entry, () => round(entry, both, tell)));
+      const { ranges, ...counts } = await untilWhole(() => inTurn(entry, () => runRound(deps, entry, both, tell)));
       const settled = await deps.settle(ranges, both);
       const comparison = await compareNow(entry);
       return { ...counts, settled, ...(comparison !== undefined && { comparison }) };
@@ -150,6 +128,29 @@ export function createPollService(deps: PollServiceDeps): PollService {
         ...readState(deps.index, id),
       })),
   };
+}
+
+/** One round, and a note of how it ended. */
+async function runRound(
+  deps: PollDeps,
+  { registered: { id }, runner }: Entry,
+  signal: AbortSignal,
+  tell: (step: RoundStep) => void,
+): Promise<RoundEnd> {
+  const before = readState(deps.index, id);
+  try {
+    const end = await runner.round(signal, tell);
+    const { last_error: _, ...kept } = before;
+    const sums = sumOf(before, end);
+    await writeState(deps.index, id, { ...kept, ...sums, last_success: isoOf(deps.now()), failures: 0 });
+    return end;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const problem = toProblem(error);
+    const last = { at: isoOf(deps.now()), code: problem.code, detail: problem.message };
+    await writeState(deps.index, id, { ...before, last_error: last, failures: before.failures + 1 });
+    throw problem;
+  }
 }
 
 /** Rounds until one comes to its end, and what they brought together. */

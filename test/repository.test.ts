@@ -12,7 +12,9 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
   .split('\n')
   .filter((file) => file !== '' && existsSync(join(ROOT, file)));
 const source = files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'));
-const product = source.filter((file) => !file.startsWith('test/') && !/^vitest\.(?:kafka\.)?config\.ts$/.test(file));
+const product = source.filter(
+  (file) => !file.startsWith('test/') && !/^vitest\.(?:kafka\.|keycloak\.)?config\.ts$/.test(file),
+);
 const text = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 
 /** Each room and the rooms it may import. An import goes down or stays; ingest and query do not know each other. */

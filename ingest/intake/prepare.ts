@@ -7,6 +7,7 @@ import type { SourceAdapter } from '../sources/adapter.ts';
 import type { CloudEventsMode } from './content-type.ts';
 import { meaningfulHeaders } from './content-type.ts';
 import type { IntakeDeps } from './deps.ts';
+import { cutPage } from './cut-page.ts';
 import { doorFault, doorFaultFor } from './door-fault.ts';
 import { instanceOfRecord } from './installation.ts';
 import type { Installation } from './installation.ts';
@@ -23,7 +24,7 @@ export interface Delivery {
   readonly via: 'push' | 'poll' | 'import';
   readonly installation: Installation;
   readonly mode?: CloudEventsMode | undefined;
-  /** Whether an element, redacted, was taken in before by the same poll and need not be again. */
+  /** Of a poll's page: whether an element, redacted, was taken in before by the same poll and need not be again. */
   readonly isKnown?: ((value: Buffer) => boolean) | undefined;
 }
 
@@ -80,7 +81,11 @@ export function prepareDelivery(deps: IntakeDeps, delivery: Delivery): Prepared 
     secrets: isIssuer ? 'refuse' : 'redact',
     faults: via === 'push' ? 'refuse' : 'withhold',
   };
-  const scanned = deps.scan(body, options);
+  const whole = deps.scan(body, options);
+  const scanned =
+    !whole.ok && delivery.isKnown
+      ? ({ ok: true, cut: true, elements: cutPage(deps, adapter, body, options) } as const)
+      : whole;
   if (!scanned.ok) {
     const failing = scanned.reason === 'token_material_present' ? materialIn(deps, body, options) : [];
     throw doorFaultFor(

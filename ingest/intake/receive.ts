@@ -33,7 +33,7 @@ export interface Fetched extends Push {
 /** A page that a poll fetched. */
 export interface Page extends Fetched {
   /** Whether an element, redacted, was taken in before by the same poll and need not be again. */
-  readonly isKnown?: (value: Buffer) => boolean;
+  readonly isKnown: (value: Buffer) => boolean;
 }
 
 /** How a delivery ended for its sender. */
@@ -97,7 +97,7 @@ export function passPage(deps: IntakeDeps, page: Page, note: Note | undefined): 
   };
 }
 
-function prepareFetched(deps: IntakeDeps, fetched: Fetched & Pick<Page, 'isKnown'>): Prepared {
+function prepareFetched(deps: IntakeDeps, fetched: Fetched & Partial<Pick<Page, 'isKnown'>>): Prepared {
   const { source, headers, body, receivedAt, isKnown } = fetched;
   if (body.length > MAX_FETCHED_BYTES)
     throw doorFault('too_large', `What is fetched may have ${MAX_FETCHED_BYTES} bytes.`, { limit: MAX_FETCHED_BYTES });

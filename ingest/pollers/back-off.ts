@@ -21,7 +21,8 @@ export function backOffMs(tried: number, random: () => number): number {
 export function retryAfterMs(headers: Headers, nowMs: number): number | undefined {
   const after = headers.get('retry-after')?.trim();
   if (after !== undefined && /^\d{1,9}$/.test(after)) return Number(after) * 1_000;
-  const date = after === undefined ? Number.NaN : Date.parse(after);
+  // A date begins with the day of the week; Date.parse alone would read a date into almost anything.
+  const date = after !== undefined && /^(?:mon|tue|wed|thu|fri|sat|sun)/i.test(after) ? Date.parse(after) : Number.NaN;
   if (!Number.isNaN(date)) return Math.max(0, date - nowMs);
   const reset = headers.get('x-rate-limit-reset') ?? headers.get('ratelimit-reset');
   if (reset === null || !/^\d{9,11}$/.test(reset)) return undefined;

@@ -76,9 +76,13 @@ export function addressOf(poll: PolicyPoll, path: string, query: Readonly<Record
  * is for the client, which knows the servers of the poll.
  */
 export function nextLink(headers: Headers, base: URL): URL | undefined {
-  for (const [, target = '', parameters = ''] of (headers.get('link') ?? '').matchAll(/<([^>]*)>([^<]*)/g)) {
-    if (!/;\s*rel\s*=\s*"?(?:[^",;]*\s)?next(?:\s[^",;]*)?"?\s*(?:[;,]|$)/i.test(parameters)) continue;
-    if (URL.canParse(target, base.href)) return new URL(target, base.href);
+  // Both loops are over text that the server chose: no pattern here looks at a character twice.
+  for (const [, target = '', parameters = ''] of (headers.get('link') ?? '').matchAll(/<([^<>]*)>([^<]*)/g)) {
+    const relations = parameters.split(/[;,]/).map((part) => part.trim().toLowerCase());
+    const isNext = relations.some(
+      (part) => part.startsWith('rel=') && part.slice(4).replaceAll('"', ' ').split(/\s/).includes('next'),
+    );
+    if (isNext && URL.canParse(target, base.href)) return new URL(target, base.href);
   }
   return undefined;
 }

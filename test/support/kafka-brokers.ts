@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import kafkajs from 'kafkajs';
+import { freePorts } from './free-ports.ts';
 import { fetchKafka } from './kafka-jars.ts';
 
 /** One broker of a test cluster. It keeps its port and its data over stops and starts. */
@@ -180,23 +180,4 @@ async function untilReady(addresses: readonly string[], count: number): Promise<
     if (Date.now() > until) throw new Error('not all brokers are there');
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-}
-
-/** Ports that are free now. All are held until all are found, so that none comes twice. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once('error', reject);
-          server.listen(0, '127.0.0.1', () => {
-            const place = server.address();
-            resolve(typeof place === 'object' && place ? place.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

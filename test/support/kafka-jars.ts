@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { runMaven } from './run-maven.ts';
 import { runs } from './verapdf.ts';
 
 /** Apache Kafka, fetched once by Maven from deploy/kafka/pom.xml. */
@@ -41,22 +41,4 @@ export async function fetchKafka(say: (text: string) => void = () => undefined):
 
 function jarFolder(): string {
   return join(CACHE, createHash('sha256').update(readFileSync(POM)).digest('hex').slice(0, 16));
-}
-
-function runMaven(
-  args: readonly string[],
-  onLine: (line: string) => void,
-): Promise<{ code: number | null; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('mvn', args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    const take = (chunk: string): void => {
-      output += chunk;
-      for (const line of chunk.split('\n')) onLine(line);
-    };
-    child.stdout.setEncoding('utf8').on('data', take);
-    child.stderr.setEncoding('utf8').on('data', take);
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, output }));
-  });
 }

@@ -1,0 +1,79 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { openEmbeddedLog } from '../../../ingest/log/embedded-log.ts';
+import type { LogBatch } from '../../../ingest/log/event-log.ts';
+import type { Family } from '../../../model/source.ts';
+import { POLL_NOW } from '../../support/poll-harness.ts';
+import { seeded } from '../../support/random.ts';
+import { gitlabApi, oktaApi } from '../../support/scripted-apis.ts';
+import { startScriptedServer } from '../../support/scripted-server.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+const CHILD = fileURLToPath(new URL('../../support/poll-until-killed.ts', import.meta.url));
+const KILLS = 3;
+const MISBEHAVIOUR = { throttles: 3, fails: 3, drops: 2, cuts: 3 };
+
+describe('a poll that is killed', () => {
+  test.each([
+    { family: 'okta.log', ...oktaApi(900, POLL_NOW, 11), id: 'uuid' },
+    { family: 'gitlab.audit', ...gitlabApi(900, POLL_NOW, 12), id: 'id' },
+  ] as const)('$family: kill -9 at random moments loses nothing, and the cursor moves on', async (system) => {
+    const { family, events, script, id } = system;
+    const folder = await tempFolder();
+    const server = await startScriptedServer(script, { seed: 21, misbehaviour: MISBEHAVIOUR });
+    const random = seeded(events.length);
+    try {
+      const durable: number[] = [];
+      for (let kill = 0; kill < KILLS; kill += 1) {
+        const child = fork(CHILD, [folder.path, server.url, family], { execArgv: ['--import', 'tsx'] });
+        await said(child, 'page');
+        await sleep(random() * 150);
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+        durable.push((await idsIn(folder.path, family, id)).length);
+      }
+      const child = fork(CHILD, [folder.path, server.url, family], { execArgv: ['--import', 'tsx'] });
+      await said(child, 'whole');
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      const ids = await idsIn(folder.path, family, id);
+      expect([...new Set(ids)].toSorted()).toEqual(events.map((event) => String(event[id])).toSorted());
+      // Each start went on from what was durable, and at most one page of each kill came again.
+      expect(durable).toEqual(durable.toSorted((a, b) => a - b));
+      expect(ids.length - events.length).toBeLessThanOrEqual((KILLS + 1) * 25);
+    } finally {
+      await server.close();
+      await folder.remove();
+    }
+  });
+});
+
+function said(child: ChildProcess, word: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.on('message', (message) => {
+      if (message === word) resolve();
+    });
+    child.once('exit', () => reject(new Error(`ended before it said ${word}`)));
+  });
+}
+
+async function idsIn(folder: string, topic: Family, id: string): Promise<readonly string[]> {
+  const log = openEmbeddedLog({ folder });
+  const ids: string[] = [];
+  const end = await log.endOffset({ topic, partition: 0 });
+  await new Promise<void>((resolve, reject) => {
+    if (end === 0) return void resolve();
+    const batch = async ({ records, lastOffset }: LogBatch): Promise<void> => {
+      for (const { value } of records)
+        ids.push(String((JSON.parse(value.toString('utf8')) as Record<string, unknown>)[id]));
+      if (lastOffset >= end - 1) resolve();
+    };
+    log.consume({ group: 'test', topics: [topic] }, { assigned: async () => 0, batch }).catch(reject);
+  });
+  await log.close();
+  return ids;
+}

@@ -21,6 +21,7 @@ const PUBLIC_FACTS = [
   'conflicts',
   'accepted',
   'retry_after_s',
+  'err',
 ] as const;
 
 /**

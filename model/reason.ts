@@ -19,6 +19,11 @@ export const REASONS = {
     where: 'door',
     remedy: 'Never send a token; send its jti, or its SHA-256. Revoke what was sent.',
   },
+  set_not_verified: {
+    where: 'door',
+    remedy:
+      'Push a security event token that is signed with a key of the registered issuer, for the registered audience.',
+  },
   source_not_registered: { where: 'door', remedy: 'Register this CloudEvents source in the policy file.' },
   issuer_not_registered_for_source: {
     where: 'door',

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
+import { errors, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import { Problem } from '../model/problem.ts';
-import { fetchKeys } from './fetch-keys.ts';
+import { remoteKeys } from './fetch-keys.ts';
 
 /** What a caller may do: `read` evidence, `report` on it, `operate` (import, deliver, rebuild). */
 export const PERMISSIONS = ['read', 'report', 'operate'] as const;
@@ -49,7 +49,7 @@ const MAX_TOKEN_CHARS = 8_192;
  * OIDC access tokens, verified by jose: algorithms, issuer and audience pinned, expiry required, keys only from the
  * configured JWKS (reliability.md 3.2 rows 3 and 4). A key named by the token itself (jwk, jku, x5u) is never used.
  */
-export function createOidcAuthorize(oidc: OidcSettings, keys: JWTVerifyGetKey = remoteKeys(oidc)): Authorize {
+export function createOidcAuthorize(oidc: OidcSettings, keys: JWTVerifyGetKey = remoteKeys(oidc.jwksUrl)): Authorize {
   return async (authorization, permission) => {
     const token = bearerOf(authorization);
     if (token === undefined || token.length > MAX_TOKEN_CHARS)
@@ -107,14 +107,6 @@ function permissionsOf(claim: unknown): Permission[] {
     typeof name === 'string' && Object.hasOwn(ROLES, name) ? (ROLES[name] ?? []) : [],
   );
   return PERMISSIONS.filter((permission) => granted.includes(permission));
-}
-
-function remoteKeys(oidc: OidcSettings): JWTVerifyGetKey {
-  return createRemoteJWKSet(new URL(oidc.jwksUrl), {
-    timeoutDuration: 5_000,
-    cooldownDuration: 30_000,
-    [customFetch]: fetchKeys,
-  });
 }
 
 function bearerOf(authorization: string | undefined): string | undefined {

@@ -1,3 +1,6 @@
+import { createRemoteJWKSet, customFetch } from 'jose';
+import type { JWTVerifyGetKey } from 'jose';
+
 const MAX_BYTES = 64 * 1_024;
 
 /**
@@ -26,4 +29,23 @@ export function isAllowedKeyUrl(text: string): boolean {
   const { protocol, hostname, username, password } = new URL(text);
   if (username !== '' || password !== '') return false;
   return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname));
+}
+
+/** The keys at an address, fetched when they are first needed and kept as jose keeps them; one set an address. */
+export function rememberKeys(): (jwksUrl: string) => JWTVerifyGetKey {
+  const held = new Map<string, JWTVerifyGetKey>();
+  return (jwksUrl) => {
+    const keys = held.get(jwksUrl) ?? remoteKeys(jwksUrl);
+    held.set(jwksUrl, keys);
+    return keys;
+  };
+}
+
+/** The key set at an address, within bounds of time and size. */
+export function remoteKeys(jwksUrl: string): JWTVerifyGetKey {
+  return createRemoteJWKSet(new URL(jwksUrl), {
+    timeoutDuration: 5_000,
+    cooldownDuration: 30_000,
+    [customFetch]: fetchKeys,
+  });
 }

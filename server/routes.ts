@@ -26,6 +26,7 @@ import { createReportJobs } from '../reports/report-jobs.ts';
 import type { Store } from '../store/clickhouse.ts';
 import type { Reader } from '../store/query.ts';
 import type { Authorize } from './authorize.ts';
+import { rememberKeys } from './fetch-keys.ts';
 import { createPolls } from './polls.ts';
 import { createRebuildApi } from './rebuild-api.ts';
 import type { LogHolder } from './log-holder.ts';
@@ -70,6 +71,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
     settle: createSettle(worker.worker, deps.store.reader),
     idle: () => worker.worker().idle(),
     authorize,
+    keysOf: rememberKeys(),
     ...readIngestSettings(),
   };
   await app.register(createIntake(intake));

@@ -21,7 +21,7 @@ interface Credential {
 /** An installation that has proven itself, and how. */
 export interface Sender {
   readonly installation: PolicySource;
-  readonly kind: CredentialKind;
+  readonly kind: CredentialKind | 'signed_set';
 }
 
 /** What the headers alone show: senders that are proven, and those whose signature needs the body. */

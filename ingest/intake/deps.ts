@@ -8,6 +8,7 @@ import type { SourceAdapter } from '../sources/adapter.ts';
 import type { AppendedGroup } from './append.ts';
 import type { CredentialBook } from './credentials.ts';
 import type { ScanOptions, ScanResult } from './scan-types.ts';
+import type { KeysOf } from './security-event-token.ts';
 
 /** How many records ended how, once the worker has stored them. */
 export interface Settled {
@@ -44,6 +45,8 @@ export interface IntakeDeps {
   readonly idle?: () => Promise<void>;
   /** Who may use the routes for files and replays. */
   readonly authorize: AuthorizeOperator;
+  /** Keys of the issuers of security event tokens; without it none is taken. */
+  readonly keysOf?: KeysOf;
   /** Bytes of bodies that may be held at once; 64 MiB when left out. */
   readonly maxBytesInFlight?: number;
 }

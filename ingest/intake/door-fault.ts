@@ -17,6 +17,8 @@ const CODE_OF: Readonly<Record<DoorReason, ProblemCode>> = {
   invalid_encoding: 'unsupported_media_type',
   invalid_json: 'invalid_request',
   not_an_object: 'invalid_request',
+  // 400 is what RFC 8935 asks for.
+  set_not_verified: 'invalid_request',
   contract: 'rejected',
   token_material_present: 'rejected',
   source_not_registered: 'forbidden',

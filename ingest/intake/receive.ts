@@ -13,6 +13,7 @@ import { checkContract } from './issuer-contract.ts';
 import { MAX_FETCHED_BYTES, maxBodyOf } from './limits.ts';
 import { adapterOf, prepareDelivery } from './prepare.ts';
 import type { Prepared } from './prepare.ts';
+import { checkSetHeaders } from './security-event-token.ts';
 import type { Headers } from './signature.ts';
 import type { Note } from '../log/local-index.ts';
 
@@ -57,6 +58,7 @@ export interface Passed {
  */
 export function checkPush(deps: IntakeDeps, push: Omit<Push, 'body' | 'instance'>): HeaderCheck {
   adapterOf(deps, push.source);
+  if (push.source === 'ssf.set') return checkSetHeaders(deps, push.headers);
   const check = checkHeaders(deps.credentials, push.source, push.headers, push.receivedAt);
   checkContentType(push.source, push.headers);
   return check;
@@ -72,7 +74,7 @@ export function passPush(deps: IntakeDeps, push: Push, check: HeaderCheck = chec
   if (body.length > limit) throw doorFault('too_large', `A body of this source may have ${limit} bytes.`, { limit });
   const senders = checkBody(check, body);
   const installation = installationOfPush(source, senders, push.instance, headers);
-  const mode = checkContentType(source, headers);
+  const mode = source === 'ssf.set' ? undefined : checkContentType(source, headers);
   const prepared = prepareDelivery(deps, { source, headers, body, receivedAt, via: 'push', installation, mode });
   if (source === 'issuer.cloudevents') checkContract(prepared, senders);
   // Okta's event hook takes 200 and 204 for an answer (sources.md 1.5.b), and its credential is of the kind `header`.

@@ -11,7 +11,8 @@ import { createInFlight } from './in-flight.ts';
 import type { InFlight } from './in-flight.ts';
 import { MAX_BYTES_IN_FLIGHT, maxBodyOf } from './limits.ts';
 import { checkPush, passPush } from './receive.ts';
-import type { Receipt } from './receive.ts';
+import type { Push, Receipt } from './receive.ts';
+import { openSet } from './security-event-token.ts';
 import type { Headers } from './signature.ts';
 
 /** A request whose sender was known by its headers, while its body is read. */
@@ -64,18 +65,21 @@ function addDoor(app: FastifyInstance, deps: IntakeDeps, inFlight: InFlight, sou
       const known = admitted.get(request);
       if (!known) throw new Problem('internal', 'The sender was not checked.');
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      const push = {
-        source,
-        headers: headersOf(request),
-        body,
-        receivedAt: known.receivedAt,
-        instance: instanceParam(request),
-      };
+      const { receivedAt } = known;
+      const push = { source, headers: headersOf(request), body, receivedAt, instance: instanceParam(request) };
+      if (source === 'ssf.set') return takeSet(deps, reply, push);
       const passed = passPush(deps, push, known.check);
       const receipt = await passed.commit();
       return answerReceipt(reply, receipt, signReceipts(deps, receipt));
     },
   });
+}
+
+// What is stored are the claims that the signature is over; the answer of RFC 8935 is 202 with nothing in it.
+async function takeSet(deps: IntakeDeps, reply: FastifyReply, push: Push): Promise<FastifyReply> {
+  const { claims, check } = await openSet(deps, push.body);
+  await passPush(deps, { ...push, body: claims }, check).commit();
+  return reply.code(202).send();
 }
 
 function answerReceipt(

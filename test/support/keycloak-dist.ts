@@ -2,10 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { JAVA_ENV, runKeycloak } from './keycloak-process.ts';
 import { runMaven } from './run-maven.ts';
 import { runs } from './verapdf.ts';
 
-/** Keycloak's distribution, fetched once by Maven from deploy/keycloak/pom.xml and built once for a database in memory. */
+/** Keycloak's distribution, fetched once by Maven from deploy/keycloak/pom.xml, built once, with its empty database. */
 
 const ROOT = join(import.meta.dirname, '../..');
 const POM = join(ROOT, 'deploy/keycloak/pom.xml');
@@ -33,13 +34,16 @@ export async function fetchKeycloak(say: (text: string) => void = () => undefine
     });
     const [home] = readdirSync(part).filter((name) => name.startsWith('keycloak-'));
     if (fetched.code !== 0 || home === undefined) throw new Error(`Maven could not fetch Keycloak:\n${fetched.output}`);
-    say('Keycloak: building it for a database in memory, a minute or two, once');
-    const built = spawnSync('bash', ['bin/kc.sh', 'build', '--db=dev-mem'], {
+    say('Keycloak: building it and making its database, some minutes, once');
+    const built = spawnSync('bash', ['bin/kc.sh', 'build', '--db=dev-file'], {
       cwd: join(part, home),
       env: { ...process.env, ...JAVA_ENV },
       encoding: 'utf8',
     });
     if (built.status !== 0) throw new Error(`Keycloak could not be built:\n${built.stdout}${built.stderr}`);
+    const first = await runKeycloak(join(part, home));
+    await first.stop();
+    rmSync(join(part, home, 'console.log'));
     // Two may fetch at once; whichever renames first wins, and the files are the same.
     if (!existsSync(folder)) renameSync(join(part, home), folder);
     return folder;
@@ -47,12 +51,6 @@ export async function fetchKeycloak(say: (text: string) => void = () => undefine
     rmSync(part, { recursive: true, force: true });
   }
 }
-
-/** Little memory, and no time spent on making fast what runs for minutes. */
-export const JAVA_ENV = {
-  JAVA_OPTS_APPEND: '-XX:TieredStopAtLevel=1',
-  JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx512m',
-} as const;
 
 function distFolder(): string {
   return join(CACHE, createHash('sha256').update(readFileSync(POM)).digest('hex').slice(0, 16));

@@ -1,0 +1,24 @@
+import { SOURCES } from '../../model/source.ts';
+import { surviveMutations } from '../support/mutate-samples.ts';
+
+// npm run test:mutations -- [ROUNDS] [SEED]: changes the samples of each source so many times (100,000) and gives them to
+// its adapter, which must never throw and never lose one. Ends with 1 and the seed and round that show a fault.
+const rounds = Number(process.argv[2] ?? 100_000);
+const seed = Number(process.argv[3] ?? 1);
+let faults = 0;
+for (const source of SOURCES) {
+  const started = performance.now();
+  try {
+    const { accepted, refused, reasons } = surviveMutations(source, rounds, seed);
+    const seconds = ((performance.now() - started) / 1_000).toFixed(1);
+    const why = Object.entries(reasons).map(([reason, count]) => `${reason} ${count}`);
+    console.log(
+      `${source}: ${rounds} changed, ${accepted} events, ${refused} refused (${why.join(', ')}), ${seconds} s`,
+    );
+  } catch (error) {
+    faults += 1;
+    console.error(error);
+  }
+}
+console.log(faults === 0 ? `${SOURCES.length} adapters survived, seed ${seed}` : `${faults} adapters FAILED`);
+process.exitCode = faults === 0 ? 0 : 1;

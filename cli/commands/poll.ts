@@ -31,10 +31,10 @@ type PollLine = { readonly id: string } & (
   | { readonly page: number; readonly records: number; readonly repeats: number }
   | { readonly say: string }
   | { readonly result: PollResult }
-  | { readonly problem: { readonly detail: string } }
+  | { readonly failed: { readonly detail: string } }
 );
 
-type End = { readonly id: string; readonly result?: PollResult; readonly problem?: { readonly detail: string } };
+type End = { readonly id: string; readonly result?: PollResult; readonly failed?: { readonly detail: string } };
 
 export const pollCommand: Command = {
   name: 'poll',
@@ -102,12 +102,12 @@ async function pollAll(api: Api, args: Arguments, context: CommandContext): Prom
   return ends;
 }
 
-function isBad({ result, problem }: End): boolean {
-  return problem !== undefined || (result !== undefined && result.settled.conflict + rejectedTotal(result.settled) > 0);
+function isBad({ result, failed }: End): boolean {
+  return failed !== undefined || (result !== undefined && result.settled.conflict + rejectedTotal(result.settled) > 0);
 }
 
-function endText({ id, result, problem }: End): string {
-  if (!result) return `${id}: ${problem?.detail ?? 'ended without a result'}\n`;
+function endText({ id, result, failed }: End): string {
+  if (!result) return `${id}: ${failed?.detail ?? 'ended without a result'}\n`;
   const { records, repeats, settled, comparison } = result;
   const compared = Object.entries(comparison ?? {}).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
   return [

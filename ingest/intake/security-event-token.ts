@@ -2,6 +2,7 @@ import { decodeJwt, errors, jwtVerify } from 'jose';
 import type { JWTVerifyGetKey } from 'jose';
 import type { PolicySource } from '../../model/policy.ts';
 import { Problem } from '../../model/problem.ts';
+import { unauthenticated } from './credentials.ts';
 import type { HeaderCheck } from './credentials.ts';
 import type { IntakeDeps } from './deps.ts';
 import { doorFault } from './door-fault.ts';
@@ -106,12 +107,12 @@ function notVerified(err: string, detail: string): Problem {
   return doorFault('set_not_verified', detail, { err });
 }
 
-/** Refuses what does not say that it is such a token, before its body is read. */
+/** Refuses, before a body is read, where no issuer is registered, and what does not say that it is such a token. */
 export function checkSetHeaders(deps: Pick<IntakeDeps, 'policy'>, headers: Headers): HeaderCheck {
+  // The same answer as at every other door that nobody may pass.
+  if (setReceivers(deps).length === 0) throw unauthenticated();
   const [type = ''] = (headers['content-type'] ?? '').toLowerCase().split(';');
   if (type.trim() !== 'application/secevent+jwt')
     throw doorFault('unsupported_media_type', 'Send the token as application/secevent+jwt (RFC 8935).');
-  if (setReceivers(deps).length === 0)
-    throw notVerified('invalid_issuer', 'The policy file takes no security event tokens: see security_events.');
   return { proven: [], pending: [] };
 }

@@ -10,11 +10,12 @@ import type { RoundStep } from './run-round.ts';
 type PollLine =
   | (RoundStep & { readonly id: string })
   | { readonly id: string; readonly result: OnceEnd }
-  | { readonly id: string; readonly problem: unknown };
+  | { readonly id: string; readonly failed: unknown };
 
 /**
  * `GET /v1/polls`: what is polled and how the last rounds ended. `POST /v1/polls?source=`: one round at once of the polls
- * of a family, of one `<family>/<instance>`, or of all; NDJSON, steps and then one `result` or `problem` for each.
+ * of a family, of one `<family>/<instance>`, or of all; NDJSON, steps and then one `result` or `failed`
+ * (problem details) for each; one that fails keeps none of the others from running.
  */
 export function pollRoutes(service: PollService, authorize: AuthorizeOperator): FastifyPluginAsync {
   return async (app) => {
@@ -79,6 +80,6 @@ async function* pollOne(
   try {
     yield { id, result: await work };
   } catch (error) {
-    yield { id, problem: problemDetails(error) };
+    yield { id, failed: problemDetails(error) };
   }
 }

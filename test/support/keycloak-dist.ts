@@ -28,7 +28,14 @@ export async function fetchKeycloak(say: (text: string) => void = () => undefine
   mkdirSync(part, { recursive: true });
   try {
     say('Keycloak: fetching it by Maven, about 180 MB, once');
-    const args = ['-B', '-f', POM, 'dependency:unpack-dependencies', `-DoutputDirectory=${part}`, `-DmarkersDirectory=${join(part, 'markers')}`];
+    const args = [
+      '-B',
+      '-f',
+      POM,
+      'dependency:unpack-dependencies',
+      `-DoutputDirectory=${part}`,
+      `-DmarkersDirectory=${join(part, 'markers')}`,
+    ];
     const fetched = await runMaven(args, (line) => {
       if (line.startsWith('[INFO] Unpacking ')) say('Keycloak: unpacking');
     });

@@ -50,7 +50,8 @@ export interface PollHarness {
   readonly policy: Policy;
   /** A service anew over the same log, as after a restart. */
   restart(): PollService;
-  at(ms: number): void;
+  /** Sets the clock, milliseconds of the epoch. */
+  readonly at: (ms: number) => void;
 }
 
 /** Polls over a log in memory, with a clock of their own and pauses that take no time. */

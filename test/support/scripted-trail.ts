@@ -108,7 +108,7 @@ export function trailApi(): ScriptedTrail {
       return key;
     },
     script({ url, headers, body }) {
-      if (!/^AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE000000001\//.test(headers.authorization ?? ''))
+      if (headers.authorization?.startsWith('AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE000000001/') !== true)
         return { status: 403, body: '' };
       const target = String(headers['x-amz-target'] ?? '');
       if (target.endsWith('ListPublicKeys')) {

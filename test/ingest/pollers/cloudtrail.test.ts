@@ -46,9 +46,7 @@ const stateOf = ({ service }: PollHarness) =>
 const idsIn = ({ log }: PollHarness): string[] =>
   log
     .all()
-    .map((record) =>
-      String((JSON.parse(record.value.toString('utf8')) as Record<string, unknown>)['eventID'] ?? 'digest'),
-    )
+    .map((record) => (JSON.parse(record.value.toString('utf8')) as { eventID?: string }).eventID ?? 'digest')
     .toSorted();
 
 function truth(trail: ScriptedTrail, digests: number): string[] {

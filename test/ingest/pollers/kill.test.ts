@@ -65,8 +65,8 @@ async function idsIn(folder: string, topic: Family, id: string): Promise<readonl
   const log = openEmbeddedLog({ folder });
   const ids: string[] = [];
   const end = await log.endOffset({ topic, partition: 0 });
-  await new Promise<void>((resolve, reject) => {
-    if (end === 0) return void resolve();
+  const read = new Promise<void>((resolve, reject) => {
+    if (end === 0) resolve();
     const batch = async ({ records, lastOffset }: LogBatch): Promise<void> => {
       for (const { value } of records)
         ids.push(String((JSON.parse(value.toString('utf8')) as Record<string, unknown>)[id]));
@@ -74,6 +74,7 @@ async function idsIn(folder: string, topic: Family, id: string): Promise<readonl
     };
     log.consume({ group: 'test', topics: [topic] }, { assigned: async () => 0, batch }).catch(reject);
   });
+  await read;
   await log.close();
   return ids;
 }

@@ -21,6 +21,11 @@ const OBLIGATORY: Readonly<Record<TokenEventType, readonly (string | readonly st
   'io.accessaudit.token.expired.v1': ['token'],
 };
 
+/** What a type must have in `data`, beyond the schema. An inner list means: one of these. */
+export function obligatoryFor(type: TokenEventType): readonly (string | readonly string[])[] {
+  return OBLIGATORY[type];
+}
+
 /** A breach of the contract: where in the event (JSON path) and what is wrong with it, never the value found. */
 export interface Breach {
   readonly path: string;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseStamp } from './time.ts';
 
 /**
@@ -38,9 +38,22 @@ export const REVIEW_EVENT_TYPE = 'io.accessaudit.review.completed.v1';
 
 const text = z.string().min(1);
 const optionalText = z.string().nullish();
-const stamp = z.string().refine((value) => parseStamp(value) !== undefined, 'must be an RFC 3339 time with a zone');
+// What is published is RFC 3339 to the letter; what is read is that and the forms that GitLab writes.
+const RFC3339 = String.raw`^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$`;
+const stamp = z
+  .string()
+  .refine((value) => parseStamp(value) !== undefined, 'must be an RFC 3339 time with a zone')
+  .meta({ format: 'date-time', pattern: RFC3339 });
 const optionalStamp = stamp.nullish();
 const texts = z.array(z.string()).nullish();
+
+// For the published schema: these members are there and say something.
+function needed(...names: readonly string[]): Record<string, unknown> {
+  return {
+    required: names,
+    properties: Object.fromEntries(names.map((name) => [name, { type: 'string', minLength: 1 }])),
+  };
+}
 
 /** Names a token without ever carrying it: `iss` and `jti`, or `sha256` of what is sent. */
 export const tokenRefSchema = z
@@ -58,7 +71,8 @@ export const tokenRefSchema = z
     cnf: z.looseObject({ jkt: optionalText, x5t_s256: optionalText }).nullish(),
     public_id: optionalText,
   })
-  .refine((ref) => Boolean((ref.iss && ref.jti) || ref.sha256), 'needs iss and jti, or sha256');
+  .refine((ref) => Boolean((ref.iss && ref.jti) || ref.sha256), 'needs iss and jti, or sha256')
+  .meta({ anyOf: [needed('iss', 'jti'), needed('sha256')] });
 
 /** A party as the issuer names it: whose rights, or who acts. */
 export const partyRefSchema = z.looseObject({

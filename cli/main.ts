@@ -10,6 +10,7 @@ import { exportCommand } from './commands/export.ts';
 import { identitiesCommand } from './commands/identities.ts';
 import { importCommand } from './commands/import.ts';
 import { pollCommand } from './commands/poll.ts';
+import { issuerCheckCommand } from './commands/issuer-check.ts';
 import { rebuildCommand } from './commands/rebuild.ts';
 import { reportCommand } from './commands/report.ts';
 import { sourcesCommand } from './commands/sources.ts';
@@ -32,6 +33,7 @@ const COMMANDS: readonly Command[] = [
   reportCommand,
   sourcesCommand,
   deadLettersCommand,
+  issuerCheckCommand,
   rebuildCommand,
   topicsCommand,
 ];

@@ -199,13 +199,17 @@ function operatorPaths(): Json {
 }
 
 function openPaths(): Json {
-  const open = (summary: string): Json => ({
+  const open = (summary: string): { get: Json } => ({
     get: { summary, security: [], responses: { 200: { description: 'Yes' }, 503: { description: 'No' } } },
   });
   return {
     '/healthz': open('Whether the process lives'),
     '/readyz': open('Whether it can work'),
     '/openapi.json': open('This document'),
+    '/v1/issuer-contract': open('The documents of the contract with token issuers'),
+    '/v1/issuer-contract/{name}': {
+      get: { ...open('One of them: JSON Schema, AsyncAPI').get, parameters: [path('name', 'such as asyncapi.json')] },
+    },
   };
 }
 

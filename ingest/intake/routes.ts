@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest 
 import { Problem } from '../../model/problem.ts';
 import { SOURCES } from '../../model/source.ts';
 import type { Source } from '../../model/source.ts';
+import { contractRoute } from './contract-route.ts';
 import type { HeaderCheck } from './credentials.ts';
 import { deliverRoute } from './deliver.ts';
 import type { IntakeDeps } from './deps.ts';
@@ -36,6 +37,7 @@ export function createIntake(deps: IntakeDeps): FastifyPluginAsync {
     app.post('/v1/ingest/*', { onRequest: refuseUnknownSource }, refuseUnknownSource);
     app.get('/v1/ingest/okta.log', answerOktaHandshake);
     for (const name of ['cloudevents', 'issuer.cloudevents']) app.options(`/v1/ingest/${name}`, answerWebhookHandshake);
+    await app.register(contractRoute());
     await app.register(deliverRoute(deps));
     await app.register(importRoute(deps));
   };

@@ -82,7 +82,9 @@ export function judgeMetadata(document: unknown, url: URL): CheckResult {
     findings.push(error('no_jwks_uri', 'jwks_uri', 'There is no jwks_uri.', 'Say where the keys are.'));
   for (const name of ['id_token_signing_alg_values_supported', 'token_endpoint_auth_signing_alg_values_supported']) {
     const algorithms = at(document, name);
-    const weak = Array.isArray(algorithms) ? algorithms.filter((alg) => alg === 'none' || String(alg).startsWith('HS')) : [];
+    const weak = Array.isArray(algorithms)
+      ? algorithms.filter((alg) => alg === 'none' || String(alg).startsWith('HS'))
+      : [];
     if (weak.length === 0) continue;
     const remedy = 'Offer asymmetric algorithms only: others must not be able to make your tokens.';
     findings.push(error('weak_alg', name, 'An algorithm is offered that proves nothing to others.', remedy));

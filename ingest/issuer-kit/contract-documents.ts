@@ -12,6 +12,9 @@ import { DATA_SCHEMA } from './build-event.ts';
 
 type Json = Record<string, unknown>;
 
+/** The version of the contract, which is that of the kit that carries it. */
+export const CONTRACT_VERSION = '0.1.0';
+
 // The draft that AsyncAPI 3.0 and nearly every validator read.
 const DIALECT = 'http://json-schema.org/draft-07/schema#';
 const BASE = DATA_SCHEMA.slice(0, DATA_SCHEMA.lastIndexOf('/') + 1);
@@ -36,12 +39,12 @@ const WHEN: Readonly<Record<(typeof ALL_TYPES)[number], string>> = {
  * and AsyncAPI 3.0 of the channels. Made from the schemas by which the door judges, so that they say the same; what JSON
  * Schema cannot say (the sum of bytes, token material, which sources a credential speaks for) stands in the descriptions.
  */
-export function contractDocuments(version: string): Readonly<Record<string, Json>> {
+export function contractDocuments(): Readonly<Record<string, Json>> {
   return {
     'token-event.schema.json': schemaOf(tokenEventDataSchema, DATA_SCHEMA, 'Data of a token event'),
     'review.schema.json': schemaOf(reviewDataSchema, REVIEW_ID, 'Data of a review'),
     'cloudevent.schema.json': eventSchema(),
-    'asyncapi.json': asyncApi(version),
+    'asyncapi.json': asyncApi(CONTRACT_VERSION),
   };
 }
 

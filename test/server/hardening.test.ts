@@ -62,7 +62,15 @@ function ask(
 const withToken = (): Record<string, string> => ({ authorization: `Bearer ${custody.token}` });
 
 /** Routes that need no token of ours: they tell nothing, or have a credential of their own. */
-const OPEN = new Set(['/healthz', '/readyz', '/openapi.json', '/v1/log/keys', '/v1/log/redeem']);
+const OPEN = new Set([
+  '/healthz',
+  '/readyz',
+  '/openapi.json',
+  '/v1/log/keys',
+  '/v1/log/redeem',
+  '/v1/issuer-contract',
+  '/v1/issuer-contract/:name',
+]);
 const isDoor = (url: string): boolean => url.startsWith('/v1/ingest/');
 
 /** A route's address with something in place of its parameters. */

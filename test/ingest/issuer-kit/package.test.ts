@@ -3,17 +3,23 @@ import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { contractDocuments } from '../../../ingest/issuer-kit/contract-documents.ts';
+import { CONTRACT_VERSION, contractDocuments } from '../../../ingest/issuer-kit/contract-documents.ts';
 import { breachesOf, obligatoryFor } from '../../../model/token-contract.ts';
 import { TOKEN_EVENT_TYPES } from '../../../model/token-event.ts';
 import { buildKit } from '../../support/build-kit.ts';
-import { contractVersion } from '../../support/contract-version.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
-const DOCUMENTS = contractDocuments(contractVersion());
+const DOCUMENTS = contractDocuments();
 
 describe('the documents of the contract', () => {
+  test('have the version of the kit', () => {
+    const manifest = JSON.parse(readFileSync(join(ROOT, 'ingest/issuer-kit/package.json'), 'utf8')) as {
+      version: string;
+    };
+    expect(manifest.version).toBe(CONTRACT_VERSION);
+  });
+
   test('stand in the folder as the code makes them; npm run contract writes them', () => {
     const folder = join(ROOT, 'ingest/issuer-kit/contract');
     expect(readdirSync(folder).toSorted()).toEqual(Object.keys(DOCUMENTS).toSorted());
@@ -109,7 +115,7 @@ describe('the package', () => {
     // Offline: whatever it needed beyond itself would be missing now.
     run(
       'npm',
-      ['install', '--offline', '--no-audit', '--no-fund', `../custody-issuer-kit-${contractVersion()}.tgz`],
+      ['install', '--offline', '--no-audit', '--no-fund', `../custody-issuer-kit-${CONTRACT_VERSION}.tgz`],
       app,
     );
   }, 120_000);

@@ -176,7 +176,8 @@ describe('what an answer means for the events of a batch', () => {
     const waits = ['2', new Date(Date.now() + 5_000).toUTCString(), '999999', 'soon'];
     answer = (_events, nth) => ({ status: 429, headers: { 'retry-after': waits[nth] ?? '0' } });
     const transport = createTransport({ url, token: 't', timeoutMs: 1_000 });
-    const read = async (): Promise<number | undefined> => (await transport.post('/v1/ingest/cloudevents', 'a/b', '[]')).retryAfterMs;
+    const read = async (): Promise<number | undefined> =>
+      (await transport.post('/v1/ingest/cloudevents', 'a/b', '[]')).retryAfterMs;
     expect(await read()).toBe(2_000);
     expect(Math.abs((await read()) ?? 0) - 4_500).toBeLessThan(1_000);
     expect(await read()).toBe(3_600_000);

@@ -34,12 +34,15 @@ export async function appendPrepared(deps: AppendDeps, prepared: Prepared): Prom
   const failed = ends.find((end) => end.status === 'rejected');
   if (failed) throw unavailable(failed.reason);
   const done = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
-  const groups = done.flatMap(({ groups }) => groups);
-  return {
+  const groups = done.flatMap(({ groups: appended }) => appended);
+  return appendedOf(
     groups,
-    ranges: groups.map(({ range }) => range),
-    conflicts: done.flatMap(({ conflicts }) => conflicts),
-  };
+    done.flatMap(({ conflicts }) => conflicts),
+  );
+}
+
+function appendedOf(groups: readonly AppendedGroup[], conflicts: readonly number[] = []): Appended {
+  return { groups, ranges: groups.map(({ range }) => range), conflicts };
 }
 
 /**
@@ -51,14 +54,14 @@ export async function appendFetched(deps: IntakeDeps, prepared: Prepared, note: 
   if (!note) return appendPrepared(deps, prepared);
   if (!index) throw new Problem('configuration', 'Polls need the log in the data folder.');
   const last = prepared.groups.at(-1);
-  const { ranges } = await appendPrepared(deps, { ...prepared, groups: prepared.groups.slice(0, -1) });
+  const { groups } = await appendPrepared(deps, { ...prepared, groups: prepared.groups.slice(0, -1) });
   try {
     if (!last) {
       await index.remember(note);
-      return { ranges, conflicts: [] };
+      return appendedOf(groups);
     }
     const range = await index.appendNoted(prepared.family, last.instance, last.records, note);
-    return { ranges: [...ranges, range], conflicts: [] };
+    return appendedOf([...groups, { range, records: last.records }]);
   } catch (error) {
     throw unavailable(error);
   }

@@ -93,8 +93,8 @@ export function passPage(deps: IntakeDeps, page: Page, note: Note | undefined): 
   const prepared = prepareFetched(deps, page);
   return {
     async commit() {
-      const { ranges } = await appendFetched(deps, prepared, note);
-      return { status: 202, accepted: prepared.count, ranges };
+      const { groups, ranges } = await appendFetched(deps, prepared, note);
+      return { status: 202, accepted: prepared.count, groups, ranges };
     },
   };
 }

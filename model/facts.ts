@@ -83,6 +83,12 @@ export interface Facts {
     readonly ref_protected?: boolean;
     readonly sha?: string;
     readonly runner_id?: string;
+    /** The runner as the forge tells it: `instance_type` serves everybody, `project_type` one project. */
+    readonly runner_type?: string;
+    readonly runner_shared?: boolean;
+    readonly runner_tags?: readonly string[];
+    /** The pipeline goes on although the job failed. */
+    readonly allow_failure?: boolean;
     readonly environment?: string;
   };
   readonly deployment?: {
@@ -100,6 +106,25 @@ export interface Facts {
     readonly last_commit?: string;
     readonly merge_sha?: string;
     readonly state?: string;
+  };
+  /** A setting of a system was changed: its name, and its values before and after as the source tells them. */
+  readonly setting?: { readonly name: string; readonly from?: string; readonly to?: string };
+  /** Somebody saw, exported or changed evidence, or Custody itself was given another policy or catalogue (family custody.self). */
+  readonly evidence_access?: {
+    readonly action: 'view' | 'query' | 'export' | 'admin' | 'disposition';
+    readonly object: string;
+    readonly purpose?: string;
+    readonly allowed?: boolean;
+    /** Id of the approved change under which an administrator acted. */
+    readonly change?: string;
+  };
+  readonly configuration?: {
+    readonly kind: 'policy' | 'catalogue';
+    readonly sha256: string;
+    /** Hash without the register of policy versions, which cannot hold its own hash. */
+    readonly content_sha256?: string;
+    readonly previous_sha256?: string;
+    readonly changed?: readonly string[];
   };
   /** Commits arrived on a branch. Authors and committers by e-mail: who wrote the change, whoever merged it. */
   readonly push?: {

@@ -30,6 +30,10 @@ export const runner = z.strictObject({
   network: z.string().optional(),
   egress_ips: z.array(z.string()).default([]),
   environment: z.string().optional(),
+  /** Whether it takes jobs of protected refs only, whether others share it, and the tags by which jobs find it (T-21). */
+  protected: z.boolean().optional(),
+  shared: z.boolean().optional(),
+  tags: z.array(z.string()).default([]),
   ...validity,
 });
 
@@ -74,4 +78,76 @@ export const review = z.strictObject({
   at: instant,
   outcome: z.string().optional(),
   evidence: z.string().optional(),
+  /** Of a review of access: what was decided on each entitlement, by whom if not the reviewer, and when it was carried out. */
+  decisions: z
+    .array(
+      z.strictObject({
+        entitlement: z.string(),
+        decision: z.enum(['keep', 'remove']),
+        by: z.string().optional(),
+        carried_out_at: instant.optional(),
+      }),
+    )
+    .default([]),
+});
+
+/** A system whose access is reviewed at intervals, from a first moment on. */
+export const accessReview = z.strictObject({ system: z.string(), from: instant, to: instant.nullish() });
+
+/** A ticket, as the tracker exports it. */
+export const ticket = z.strictObject({ id: z.string(), created_at: instant.optional() });
+
+/** A setting that must have a value all the time: `protected_ref` by project and ref, anything else by name. */
+export const guardrail = z.strictObject({
+  id: z.string(),
+  setting: z.string(),
+  system: z.string().optional(),
+  project_id: id.optional(),
+  ref: z.string().optional(),
+  required: z.union([z.string(), z.number(), z.boolean()]).transform(String),
+  ...validity,
+});
+
+/** The value of a guarded setting for a time: a snapshot, or a change that was seen. */
+export const settingState = z.strictObject({
+  guardrail: z.string(),
+  value: z.union([z.string(), z.number(), z.boolean()]).transform(String),
+  changed_by: z.string().optional(),
+  evidence: z.string().optional(),
+  ...validity,
+});
+
+/** A detection or alert, and what became of it. */
+export const finding = z.strictObject({
+  id: z.string(),
+  kind: z.string(),
+  severity: z.string(),
+  /** Key of what it is about: an account, a credential, a request. */
+  subject: z.string().optional(),
+  raised_at: instant,
+  triaged_at: instant.optional(),
+  triaged_by: z.string().optional(),
+  closed_at: instant.optional(),
+  outcome: z.string().optional(),
+  evidence: z.string().optional(),
+});
+
+/** Evidence that was deleted: what, when, by whom allowed, and until when it had to be kept at least. */
+export const deletion = z.strictObject({
+  object: z.string(),
+  at: instant,
+  recorded_at: instant,
+  authorised_by: z.array(z.string()).default([]),
+  basis: z.string().optional(),
+});
+
+/** Something that may not be deleted for a time, whatever its age. */
+export const legalHold = z.strictObject({ object: z.string(), reason: z.string(), ...validity });
+
+/** What a release of the engine found of the exceptions that were seeded for it. */
+export const conformance = z.strictObject({
+  catalogue_sha256: z.string(),
+  seeded: z.number().int().nonnegative(),
+  found: z.number().int().nonnegative(),
+  at: instant,
 });

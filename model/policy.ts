@@ -1,14 +1,21 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { approverGroup, automation, environments, exception, identity, project, role } from './policy-inventory.ts';
+import { parameters } from './policy-parameters.ts';
 import {
+  accessReview,
   approvedChange,
-  factorClass,
-  factorKind,
-  id,
+  conformance,
+  deletion,
+  finding,
+  guardrail,
+  legalHold,
   policyVersion,
   refState,
   review,
   runner,
+  settingState,
+  ticket,
   validity,
 } from './policy-registers.ts';
 import { poll, securityEvents } from './policy-poll.ts';
@@ -21,7 +28,6 @@ import { lineOfPath } from './yaml-line.ts';
  * version control, so it holds no secret: credentials are named here and read from the secrets file beside it.
  */
 
-const regex = z.string().max(256).refine(compiles, 'must be a regular expression');
 const seconds = z.number().int().positive();
 
 const credential = z.strictObject({
@@ -44,9 +50,15 @@ const source = z.strictObject({
   expected_interval_s: seconds.optional(),
   /** Whether a day (UTC) without a single event of it is something to be told. */
   daily_activity_expected: z.boolean().default(true),
+  /** Since when it is connected, and until when (T-36). */
+  ...validity,
   first_sequence: z.number().int().nonnegative().optional(),
   /** The source of a second pull: what it holds must have been streamed too, or it is a gap (sources.md 1.2). */
   reconcile_with: z.literal('gitlab.audit-rest').optional(),
+  /** Whether what it issues can be taken back before its end; AWS sessions cannot (T-13). */
+  can_revoke: z.boolean().optional(),
+  /** How long an event of it usually is on its way, where that is known: what is beyond tells of a clock (T-33). */
+  transport_ms: z.number().int().nonnegative().optional(),
   may_speak_for: z.array(z.string()).optional(),
   /** The issuer of the tokens (Kubernetes) or people (hoop) of this source; the prefix of a cluster's extra claims. */
   jwt_issuer: z.string().optional(),
@@ -69,101 +81,6 @@ const source = z.strictObject({
   security_events: securityEvents.optional(),
 });
 
-const rule = z.strictObject({ pattern: regex, environment: z.string() });
-const environments = z.strictObject({
-  /** Which environments the production controls protect. */
-  production: z.array(z.string()).default(['production']),
-  aws_accounts: z.record(z.string(), z.string()).default({}),
-  kubernetes_clusters: z.record(z.string(), z.string()).default({}),
-  vault_clusters: z
-    .record(
-      z.string(),
-      z.strictObject({
-        path_rules: z.array(rule).default([]),
-        not_a_resource: z.array(regex).default(['^auth/', '^sys/']),
-      }),
-    )
-    .default({}),
-  gitlab: z.record(z.string(), z.string()).default({}),
-  hoop_connections: z.array(rule).default([]),
-  /** Other targets by name (URLs). */
-  targets: z.array(rule).default([]),
-});
-
-const role = z.strictObject({
-  role: z.string(),
-  environment: z.string().optional(),
-  projects: z.array(id).default([]),
-  refs: z.array(z.string()).optional(),
-  assumed_from: z.string().optional(),
-  use: z.enum(['normal', 'break_glass']).default('normal'),
-});
-const project = z.strictObject({
-  id,
-  path: z.string().optional(),
-  required_approvals: z.number().int().nonnegative().default(1),
-  protected_refs: z.array(z.string()).default([]),
-});
-const member = z.strictObject({ person: z.string(), ...validity });
-const automation = z.strictObject({
-  name: z.string(),
-  match: z.strictObject({
-    aws_role_arn: z.string().optional(),
-    aws_user_arn: z.string().optional(),
-    k8s_username: z.string().optional(),
-    k8s_username_prefix: z.string().optional(),
-    vault_display_name: z.string().optional(),
-    cluster: z.string().optional(),
-  }),
-  /** A broker mints credentials for others: its own credential is never climbed (sources.md 2.8 C). */
-  broker: z.boolean().default(false),
-});
-const exception = z.strictObject({
-  test: z.string(),
-  principal: z.string(),
-  ...validity,
-  approved_by: z.string(),
-  reason: z.string(),
-});
-const identity = z.strictObject({
-  person: z.string(),
-  display: z.string().optional(),
-  kind: z.enum(['human', 'service', 'ai_agent', 'system']).default('human'),
-  aliases: z.array(z.string()).default([]),
-  method: z.string().default('policy'),
-  sponsor: z.string().nullish(),
-  owner: z.string().nullish(),
-  allowed_roles: z.array(z.string()).optional(),
-  ...validity,
-});
-const parameters = z.strictObject({
-  ttl_max_s: z.record(z.string(), seconds).default({ production: 3_600, default: 43_200 }),
-  approval_validity_s: seconds.default(86_400),
-  tokens_per_approval: z.number().int().positive().default(1),
-  job_grace_s: seconds.default(300),
-  minimum_link: z.enum(['exact', 'asserted', 'inferred']).default('asserted'),
-  /** Extra time in which a verifier may still accept an expired token (Kubernetes caches for 10 s: sources.md 1.9.1). */
-  verifier_cache_s: z.record(z.string(), z.number().nonnegative()).default({}),
-  undetermined_tolerance: z.number().int().nonnegative().default(0),
-  merge_author_may_approve_deployment: z.boolean().default(true),
-  /** The factor that a person's session must hold: of who approves production, and of everybody else. */
-  approver_factor: factorClass.default('phishing_resistant'),
-  requester_factor: factorClass.default('any_second_factor'),
-  /** What a factor is worth, by the provider's own word for it: `otp` and `push` are second factors of the first kind. */
-  factor_classes: z.record(z.string(), factorKind).default({
-    FIDO_WEBAUTHN: 'phishing_resistant',
-    SIGNED_NONCE: 'phishing_resistant',
-    SMART_CARD: 'phishing_resistant',
-    OKTA_VERIFY_PUSH: 'push',
-    TOKEN_SOFTWARE_TOTP: 'otp',
-  }),
-  /** How long a login at the identity provider covers what its person does elsewhere. */
-  idp_session_max_s: seconds.default(43_200),
-  /** Days from Monday to Friday, UTC, in which a use of emergency access must be reviewed. */
-  bg_review_business_days: z.number().int().nonnegative().default(2),
-  bg_max_s: seconds.default(14_400),
-});
-
 export const policySchema = z.strictObject({
   tenant: z
     .string()
@@ -175,9 +92,7 @@ export const policySchema = z.strictObject({
   environments: environments.prefault({}),
   roles: z.array(role).default([]),
   projects: z.array(project).default([]),
-  approver_groups: z
-    .array(z.strictObject({ group: z.string(), applies_to: z.string(), members: z.array(member) }))
-    .default([]),
+  approver_groups: z.array(approverGroup).default([]),
   automation: z.array(automation).default([]),
   exceptions: z.array(exception).default([]),
   /** Registers that an operator keeps or imports: they say what was in force when. */
@@ -186,6 +101,16 @@ export const policySchema = z.strictObject({
   policy_versions: z.array(policyVersion).default([]),
   approved_changes: z.array(approvedChange).default([]),
   reviews: z.array(review).default([]),
+  /** Systems whose access must be reviewed at intervals; what was reviewed stands in `reviews`. */
+  access_reviews: z.array(accessReview).default([]),
+  /** An export of the ticket system; left out where none is connected. */
+  tickets: z.array(ticket).optional(),
+  guardrails: z.array(guardrail).default([]),
+  setting_states: z.array(settingState).default([]),
+  findings: z.array(finding).default([]),
+  deletions: z.array(deletion).default([]),
+  legal_holds: z.array(legalHold).default([]),
+  conformance: z.array(conformance).default([]),
   identities: z.array(identity).default([]),
   parameters: parameters.prefault({}),
   /** Variables of a pipeline whose values are kept, and the system that a request id in them belongs to. */
@@ -237,12 +162,4 @@ export function sourceOf(policy: Policy, family: string, instance: string): Poli
   );
   const [only] = hosts;
   return hosts.size === 1 && only !== undefined ? { ...found, gitlab_host: only } : found;
-}
-
-function compiles(text: string): boolean {
-  try {
-    return new RegExp(text, 'u') instanceof RegExp;
-  } catch {
-    return false;
-  }
 }

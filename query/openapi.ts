@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FRAMEWORKS } from '../model/control.ts';
+import { FRAMEWORK_IDS } from './frameworks/registry.ts';
 import { SOURCES } from '../model/source.ts';
 import { cloudEventSchema, tokenEventDataSchema } from '../model/token-event.ts';
 import {
@@ -142,7 +142,7 @@ function controlPaths(): Json {
   const asOf = parameter('as_of', 'only what was received by then counts', false);
   const framework = {
     ...parameter('framework', 'which framework', true),
-    schema: { type: 'string', enum: [...FRAMEWORKS, 'all'] },
+    schema: { type: 'string', enum: [...FRAMEWORK_IDS, 'all'] },
   };
   return {
     '/v1/controls': get('The catalogue of control tests and the frameworks', [], { type: 'object' }),

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
-import { FRAMEWORKS } from '../model/control.ts';
+import { FRAMEWORK_IDS } from '../query/frameworks/registry.ts';
 import { Problem } from '../model/problem.ts';
 import { parseStamp } from '../model/time.ts';
 import type { ReportJobs } from './report-jobs.ts';
@@ -13,7 +13,7 @@ export interface ReportsApiDeps {
 }
 
 const time = z.string().refine((text) => parseStamp(text) !== undefined, 'must be a time with a zone');
-const requestSchema = z.strictObject({ framework: z.enum(FRAMEWORKS), from: time, to: time, as_of: time.optional() });
+const requestSchema = z.strictObject({ framework: z.enum(FRAMEWORK_IDS), from: time, to: time, as_of: time.optional() });
 
 /** `POST /v1/reports` starts a report, `GET /v1/reports/{id}` tells how far it is, `.../{file}` gives what it wrote. */
 export function createReportsApi(deps: ReportsApiDeps): FastifyPluginAsync {

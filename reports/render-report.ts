@@ -1,11 +1,10 @@
 import type { Writable } from 'node:stream';
 import { canonicalJson } from '../model/canonical-json.ts';
-import type { FrameworkId, ReportModel } from '../model/control.ts';
+import type { ReportModel } from '../model/control.ts';
 import { Problem } from '../model/problem.ts';
 import { parseStamp } from '../model/time.ts';
 import type { Framework } from '../query/frameworks/framework.ts';
-import { ISO27001 } from '../query/frameworks/iso27001.ts';
-import { SOC2 } from '../query/frameworks/soc2.ts';
+import { frameworkOf } from '../query/frameworks/registry.ts';
 import { drawContents, planContents } from './pdf/contents.ts';
 import { attachFile, closeDocument, openDocument, sha256, writeDocument } from './pdf/document.ts';
 import type { Attachment } from './pdf/document.ts';
@@ -22,8 +21,6 @@ import { drawRequirements } from './sections/requirements.ts';
 import { drawScope } from './sections/scope.ts';
 import { drawTests } from './sections/tests.ts';
 import { bareTime } from './wording.ts';
-
-const FRAMEWORK: Record<FrameworkId, Framework> = { soc2: SOC2, iso27001: ISO27001 };
 
 /** In the order of the pages. Those without tables draw at once. */
 const SECTIONS: readonly ((context: ReportContext) => Promise<void> | void)[] = [
@@ -54,7 +51,7 @@ export async function renderReport(model: ReportModel, out: Writable | string): 
   const created = parseStamp(model.as_of);
   if (!created) throw new Problem('invalid_request', 'the model of the report has no readable as_of');
   const date = new Date(Math.floor(created.at / 1_000));
-  const framework = FRAMEWORK[model.framework];
+  const framework = frameworkOf(model.framework);
   const digest = sha256(canonicalJson(model));
   const files = attachmentsOf(model);
   const plan = planReport(model);

@@ -2,7 +2,7 @@ import { pathWith, readJson } from '../api.ts';
 import { formatOption, frameworkOption, periodOption, refuseArguments, timeOption } from '../command.ts';
 import type { Command } from '../command.ts';
 import { openApi } from '../open-api.ts';
-import { FRAMEWORKS } from '../../model/control.ts';
+import { FRAMEWORK_IDS } from '../../query/frameworks/registry.ts';
 import type { CheckResult } from '../../model/control.ts';
 import { checkText } from '../../query/controls/check-text.ts';
 
@@ -36,7 +36,7 @@ The exit code is 1 where a test notes exceptions or cannot conclude.
     const format = formatOption(args, ['text', 'json']);
     const tests = args.values['test'];
     const query = {
-      framework: frameworkOption(args, FRAMEWORKS, 'check'),
+      framework: frameworkOption(args, FRAMEWORK_IDS, 'check'),
       ...periodOption(args, 'check'),
       as_of: timeOption(args, 'as-of'),
       tests: typeof tests === 'string' ? tests : undefined,

@@ -14,7 +14,7 @@ import type { WrittenReport } from './report.ts';
 import { packageVersion } from '../settings.ts';
 import { settledText } from '../settled.ts';
 import type { Demo } from '../../deploy/demo/generate.ts';
-import { FRAMEWORKS } from '../../model/control.ts';
+import { FRAMEWORK_IDS } from '../../query/frameworks/registry.ts';
 import type { CheckResult } from '../../model/control.ts';
 import type { Chain } from '../../model/chain.ts';
 import { Problem } from '../../model/problem.ts';
@@ -99,7 +99,7 @@ async function tellDemo(api: Api, demo: Demo, reports: string, context: CommandC
   );
   await context.out(`${heading('The control tests')}${summaryText(check)}`);
   const written: WrittenReport[] = [];
-  for (const framework of FRAMEWORKS)
+  for (const framework of FRAMEWORK_IDS)
     written.push(
       await writeReport(api, framework, { from: demo.from, to: demo.to, as_of: demo.asOf }, reports, context),
     );

@@ -18,7 +18,7 @@ import {
 import type { Command, CommandContext } from '../command.ts';
 import { openApi } from '../open-api.ts';
 import { createProgress } from '../progress.ts';
-import { FRAMEWORKS } from '../../model/control.ts';
+import { FRAMEWORK_IDS } from '../../query/frameworks/registry.ts';
 import type { FrameworkId } from '../../model/control.ts';
 import { Problem } from '../../model/problem.ts';
 import type { ReportFile, ReportJob } from '../../reports/report-jobs.ts';
@@ -59,8 +59,8 @@ and --as-of give the same bytes. The exit code is 1 where exceptions are noted o
   },
   async run(args, context) {
     refuseArguments(args, 'report');
-    const framework = frameworkOption(args, FRAMEWORKS, 'report');
-    const frameworks = framework === 'all' ? FRAMEWORKS : [framework];
+    const framework = frameworkOption(args, FRAMEWORK_IDS, 'report');
+    const frameworks = framework === 'all' ? FRAMEWORK_IDS : [framework];
     const folder = resolve(requiredOption(args, 'out', 'report'));
     const format = formatOption(args, ['text', 'json']);
     // One moment for all, so that reports made together say the same.

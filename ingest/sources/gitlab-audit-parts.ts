@@ -6,7 +6,8 @@ import type { Stamp } from '../../model/time.ts';
 import { addEdge, addKey, compact } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { getNumberId, gitlabActor, gitlabResource } from './gitlab.ts';
-import { getString, note } from './read.ts';
+import { auditAction } from './gitlab-audit-action.ts';
+import { at, getString, note } from './read.ts';
 import type { Doc } from './read.ts';
 
 /** An audit event as both shapes tell it. */
@@ -130,7 +131,30 @@ export function auditFacts(audit: Audit, actor: ActorRef): Facts {
     type === 'user_authenticated_using_job_token'
       ? { service: 'gitlab', operation: type, write: false, login: true }
       : undefined;
-  return compact<Facts>({ decision, deployment, call });
+  return compact<Facts>({
+    decision,
+    deployment,
+    call,
+    setting: auditAction(type, audit.message) === 'config.change' ? settingOf(audit) : undefined,
+  });
+}
+
+// What was changed, from what to what; the values of variables were taken out at the door.
+function settingOf({ doc, details }: Audit): Facts['setting'] {
+  const name = getString(doc, ...details, 'change');
+  if (name === undefined) return undefined;
+  return compact<NonNullable<Facts['setting']>>({
+    name,
+    from: valueOf(doc, details, 'from'),
+    to: valueOf(doc, details, 'to'),
+  });
+}
+
+function valueOf(doc: Audit['doc'], details: readonly string[], name: string): string | undefined {
+  const value = at(doc.json, ...details, name);
+  return typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number'
+    ? String(value)
+    : undefined;
 }
 
 const DECISIONS: ReadonlyMap<string, 'approved' | 'denied'> = new Map([

@@ -7,8 +7,8 @@ import type { Hook, HookEvent } from './gitlab-hook.ts';
 import { runOutcome } from './gitlab-hook-pipeline.ts';
 import { addUserKeys, getNumberId, gitlabActor, gitlabResource, needNumber, readUser } from './gitlab.ts';
 import type { GitlabUser } from './gitlab.ts';
-import { getMicros, at, getString, isObject, needString, partOf } from './read.ts';
-import type { Path } from './read.ts';
+import { getBoolean, getMicros, at, getString, isObject, needString, partOf } from './read.ts';
+import type { Doc, Path } from './read.ts';
 
 const FINISHED = new Set(['success', 'failed', 'canceled', 'skipped']);
 
@@ -41,6 +41,13 @@ export function readJob(hook: Hook): HookEvent {
     runner_id: getNumberId(doc, 'runner', 'id'),
     environment,
   });
+  const runner = partOf(doc, 'runner');
+  const further = compact<NonNullable<Facts['job']>>({
+    runner_type: getString(runner, 'runner_type'),
+    runner_shared: getBoolean(runner, 'is_shared'),
+    runner_tags: tagsOf(doc),
+    allow_failure: getBoolean(doc, 'build_allow_failure'),
+  });
   addPlaces(hook, { project: facts.project_id, sha: facts.sha, environment, runner: facts.runner_id });
   addUserKeys(draft, host, user, 'actor', 'user');
   const time = needStateTime(doc, timesOf(status));
@@ -55,7 +62,8 @@ export function readJob(hook: Hook): HookEvent {
     actor: gitlabActor(host, user),
     resource: environmentResource(host, facts.project_id, environment, facts.project_path),
     environment,
-    facts: { job: facts },
+    facts: { job: { ...facts, ...further } },
+    // Not what is further known of runner and rules: older servers leave it out of the second hook of one state.
     content: { id, user: user.id, facts, parents: [parents.pipeline?.key, parents.bridge?.key] },
   });
 }
@@ -122,6 +130,11 @@ function environmentResource(
   }
   const key = gitlabResource(host, 'env', `${project}/${environment}`);
   return { type: 'environment', key, display: `${display ?? project} ${environment}` };
+}
+
+function tagsOf(doc: Doc): readonly string[] | undefined {
+  const tags = at(doc.json, 'runner', 'tags');
+  return Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string').slice(0, 64) : undefined;
 }
 
 // `approver` is the person; where a server nests it, `approval.user`.

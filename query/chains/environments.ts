@@ -1,3 +1,6 @@
+import { environmentOn } from '../../model/policy-inventory.ts';
+import type { Placed } from '../../model/policy-inventory.ts';
+import type { Micros } from '../../model/time.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
 import { firstMatch } from './rules.ts';
 import type { Rules } from './rules.ts';
@@ -21,22 +24,22 @@ export function environmentOfTarget(event: StoredEvent, rules: Rules): string | 
   const { credential, target } = event.facts;
   const names = [target?.role, target?.cluster, target?.name, credential?.target];
   for (const name of names) {
-    const known = name === undefined ? undefined : environmentOfName(name, rules);
+    const known = name === undefined ? undefined : environmentOfName(name, rules, event.occurredAt);
     if (known !== undefined) return known;
   }
   const account = target?.account ?? credential?.target_account;
-  return account === undefined ? undefined : own(rules.policy.environments.aws_accounts, account);
+  return account === undefined ? undefined : own(rules.policy.environments.aws_accounts, account, event.occurredAt);
 }
 
-function environmentOfName(name: string, rules: Rules): string | undefined {
+function environmentOfName(name: string, rules: Rules, at: Micros): string | undefined {
   const environments = rules.policy.environments;
   const known =
-    rules.roles.get(name)?.environment ??
-    own(environments.kubernetes_clusters, name) ??
-    firstMatch(rules.targets, name);
+    rules.roleOn(name, at)?.environment ??
+    own(environments.kubernetes_clusters, name, at) ??
+    firstMatch(rules.targets, name, at);
   if (known !== undefined) return known;
   const account = /^arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:(\d{12}):/.exec(name)?.[1];
-  return account === undefined ? undefined : own(environments.aws_accounts, account);
+  return account === undefined ? undefined : own(environments.aws_accounts, account, at);
 }
 
 // Where the source itself is the place: the account of a call, the cluster of an audit log, the path of a secret.
@@ -44,16 +47,18 @@ function environmentOfPlace(event: StoredEvent, rules: Rules): string | undefine
   const environments = rules.policy.environments;
   switch (event.family) {
     case 'aws.cloudtrail':
-      return own(environments.aws_accounts, event.facts.call?.account ?? event.instance);
+      return own(environments.aws_accounts, event.facts.call?.account ?? event.instance, event.occurredAt);
     case 'k8s.audit':
-      return own(environments.kubernetes_clusters, event.instance);
+      return own(environments.kubernetes_clusters, event.instance, event.occurredAt);
     case 'vault.audit': {
       const path = vaultPath(event);
-      return path === undefined ? undefined : firstMatch(rules.vaultPaths.get(event.instance) ?? [], path);
+      return path === undefined
+        ? undefined
+        : firstMatch(rules.vaultPaths.get(event.instance) ?? [], path, event.occurredAt);
     }
     case 'hoop': {
       const connection = event.resource?.display ?? event.resource?.key.split('/').at(-1);
-      return connection === undefined ? undefined : firstMatch(rules.hoopConnections, connection);
+      return connection === undefined ? undefined : firstMatch(rules.hoopConnections, connection, event.occurredAt);
     }
     default:
       return undefined;
@@ -74,7 +79,12 @@ export function environmentNamed(event: StoredEvent, rules: Rules): string | und
     facts.ci?.environment ??
     facts.request?.environment;
   if (name === undefined) return undefined;
-  return own(rules.policy.environments.gitlab, name) ?? (rules.production.has(name) ? name : undefined);
+  return forgeEnvironment(name, event.occurredAt, rules);
+}
+
+/** What the forge's own name for an environment means at a moment: by the inventory, else itself where it is production. */
+export function forgeEnvironment(name: string, at: Micros, rules: Rules): string | undefined {
+  return own(rules.policy.environments.gitlab, name, at) ?? (rules.production.has(name) ? name : undefined);
 }
 
 /** Families whose own word for the environment is a place: an account, a cluster. */
@@ -87,6 +97,6 @@ function vaultPath(event: StoredEvent): string | undefined {
   return key.startsWith(prefix) ? key.slice(prefix.length) : key;
 }
 
-function own(map: Readonly<Record<string, string>>, name: string): string | undefined {
-  return Object.hasOwn(map, name) ? map[name] : undefined;
+function own(map: Readonly<Record<string, Placed>>, name: string, at: Micros): string | undefined {
+  return Object.hasOwn(map, name) ? environmentOn(map[name], at) : undefined;
 }

@@ -77,7 +77,7 @@ function judgeEdge(
   if (graph.classOf(edge.parent) === 'hub' || graph.classOf(edge.child) !== 'chain') return undefined;
   // A retry is another run of the same pipeline, reached through it; climbing to the old job would lend its approvals.
   if (edge.relation === 'retried') return undefined;
-  if (rules.isBroker(edge.principal)) return undefined;
+  if (rules.isBroker(edge.principal, edge.at)) return undefined;
   const claimed = [edge.parent, edge.child].find(isContested);
   if (claimed !== undefined) {
     const jobs = [...jobsClaiming(graph, claimed)].toSorted().join(' and ');

@@ -180,7 +180,7 @@ function nextFrom(graph: Graph, key: string, mode: Mode, rules: Rules | undefine
   if (graph.classOf(key) !== 'chain') return [];
   const parents = graph
     .parents(key)
-    .filter((edge) => graph.classOf(edge.parent) !== 'hub' && !(rules?.isBroker(edge.principal) ?? false))
+    .filter((edge) => graph.classOf(edge.parent) !== 'hub' && !(rules?.isBroker(edge.principal, edge.at) ?? false))
     .map((edge): readonly [string, Mode] => [edge.parent, modeOfParent(edge, mode)]);
   const descends = mode === 'whole' || mode === 'branch' || (mode === 'lineage' && levelOf(key) >= 3);
   const children = graph

@@ -1,3 +1,4 @@
+import { isInForce } from '../../model/policy-inventory.ts';
 import type { Policy, PolicySource } from '../../model/policy.ts';
 import { resolutionUs } from '../../model/time.ts';
 import type { Clocked, Micros } from '../../model/time.ts';
@@ -10,6 +11,8 @@ const DEFAULT_LATENESS_S = 3_600;
 interface Pattern {
   readonly regex: RegExp;
   readonly environment: string;
+  readonly from?: Micros | undefined;
+  readonly to?: Micros | null | undefined;
 }
 
 /** What chains take from the policy file, compiled once. Pure data and pure functions: no clock, no I/O. */
@@ -21,8 +24,11 @@ export interface Rules {
   /** Seconds after which an event of this installation is no longer expected. */
   latenessS(family: string, instance: string): number;
   /** A principal that mints credentials for others, so that its own credential says nothing of who asked. */
-  isBroker(principal: string | undefined): boolean;
-  readonly roles: ReadonlyMap<string, Policy['roles'][number]>;
+  isBroker(principal: string | undefined, at: Micros): boolean;
+  /** What the inventory says of a role at a moment; undefined where it says nothing then. */
+  roleOn(name: string, at: Micros): Policy['roles'][number] | undefined;
+  /** Whether the inventory names a role at all. */
+  knowsRole(name: string): boolean;
   readonly vaultPaths: ReadonlyMap<string, readonly Pattern[]>;
   readonly hoopConnections: readonly Pattern[];
   readonly targets: readonly Pattern[];
@@ -34,15 +40,19 @@ export interface Rules {
 /** Compiles the policy for the walk. The regular expressions were checked when the policy file was read. */
 export function createRules(policy: Policy): Rules {
   const sources = new Map(policy.sources.map((entry) => [`${entry.family} ${entry.instance}`, entry]));
+  const roles = new Map<string, Policy['roles'][number][]>();
+  for (const entry of policy.roles) roles.set(entry.role, [...(roles.get(entry.role) ?? []), entry]);
   const brokers = policy.automation.filter((entry) => entry.broker);
   return {
     policy,
     production: new Set(policy.environments.production),
     sourceOf: (family, instance) => sources.get(`${family} ${instance}`),
     latenessS: (family, instance) => sources.get(`${family} ${instance}`)?.lateness_s ?? DEFAULT_LATENESS_S,
-    isBroker: (principal) =>
-      principal !== undefined && brokers.some((entry) => matchesPrincipal(entry.match, principal)),
-    roles: new Map(policy.roles.map((entry) => [entry.role, entry])),
+    isBroker: (principal, at) =>
+      principal !== undefined &&
+      brokers.some((entry) => isInForce(entry, at) && matchesPrincipal(entry.match, principal)),
+    roleOn: (name, at) => roles.get(name)?.find((entry) => isInForce(entry, at)),
+    knowsRole: (name) => roles.has(name),
     vaultPaths: new Map(
       Object.entries(policy.environments.vault_clusters).map(([cluster, entry]) => [
         cluster,
@@ -75,13 +85,13 @@ export function clockAt(rules: Rules, event: StoredEvent, at: Micros): Clocked {
   return { ...clockOf(rules, event), at };
 }
 
-/** The environment of the first pattern that fits, or undefined. */
-export function firstMatch(patterns: readonly Pattern[], text: string): string | undefined {
-  return patterns.find((pattern) => pattern.regex.test(text))?.environment;
+/** The environment of the first pattern in force that fits, or undefined. */
+export function firstMatch(patterns: readonly Pattern[], text: string, at: Micros): string | undefined {
+  return patterns.find((pattern) => isInForce(pattern, at) && pattern.regex.test(text))?.environment;
 }
 
-function compile(rules: readonly { readonly pattern: string; readonly environment: string }[]): readonly Pattern[] {
-  return rules.map((rule) => ({ regex: new RegExp(rule.pattern, 'u'), environment: rule.environment }));
+function compile(rules: Policy['environments']['targets']): readonly Pattern[] {
+  return rules.map(({ pattern, ...rule }) => ({ ...rule, regex: new RegExp(pattern, 'u') }));
 }
 
 function matchesPrincipal(match: Policy['automation'][number]['match'], principal: string): boolean {

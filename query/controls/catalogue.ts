@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../model/canonical-json.ts';
 import type { FrameworkId } from '../../model/control.ts';
+import type { Framework } from '../frameworks/framework.ts';
+import { HELD_FRAMEWORKS, mappingsOf } from '../frameworks/registry.ts';
 import type { AnyControlTest } from './control-test.ts';
 import { T01 } from './tests/t-01.ts';
 import { T02 } from './tests/t-02.ts';
@@ -57,9 +59,12 @@ export function findTest(id: string): AnyControlTest | undefined {
 }
 
 /** The tests that bear on a framework; all of them for "all". */
-export function testsFor(framework: FrameworkId | 'all'): readonly AnyControlTest[] {
+export function testsFor(
+  framework: FrameworkId | 'all',
+  frameworks: readonly Framework[] = HELD_FRAMEWORKS,
+): readonly AnyControlTest[] {
   return CATALOGUE.filter(
-    (test) => framework === 'all' || test.mappings.some((mapping) => mapping.framework === framework),
+    (test) => framework === 'all' || mappingsOf(test.id, frameworks).some((mapping) => mapping.framework === framework),
   );
 }
 
@@ -88,6 +93,6 @@ export function describeTest(test: AnyControlTest): Readonly<Record<string, unkn
     undetermined_tolerance: test.undeterminedTolerance,
     proves: test.proves,
     does_not_prove: test.doesNotProve,
-    mappings: test.mappings,
+    mappings: mappingsOf(test.id),
   };
 }

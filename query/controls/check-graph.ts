@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../model/canonical-json.ts';
-import { FRAMEWORKS } from '../../model/control.ts';
 import type { CheckResult, FrameworkId, SourceState, TestId, TestResult } from '../../model/control.ts';
 import type { Policy } from '../../model/policy.ts';
 import { Problem } from '../../model/problem.ts';
@@ -8,6 +7,7 @@ import { formatMicros } from '../../model/time.ts';
 import type { Micros } from '../../model/time.ts';
 import type { Graph } from '../chains/graph.ts';
 import { createRules } from '../chains/rules.ts';
+import { FRAMEWORK_IDS } from '../frameworks/registry.ts';
 import { createIdentities, vouchedBy } from '../identity.ts';
 import { catalogueVersion, testsFor } from './catalogue.ts';
 import type { AnyControlTest, ControlContext } from './control-test.ts';
@@ -72,7 +72,7 @@ export async function checkGraphInSteps(input: CheckInput, pause: () => Promise<
 function describeCheck({ policy, request, sources }: CheckInput, tests: readonly TestResult[]): CheckResult {
   return {
     tenant: policy.tenant,
-    frameworks: request.framework === 'all' ? FRAMEWORKS : [request.framework],
+    frameworks: request.framework === 'all' ? FRAMEWORK_IDS : [request.framework],
     from: formatMicros(request.from),
     to: formatMicros(request.to),
     as_of: formatMicros(request.asOf),

@@ -1,4 +1,4 @@
-import type { FrameworkId, Mapping, SourceState, TestId } from '../../model/control.ts';
+import type { SourceState, TestId } from '../../model/control.ts';
 import type { Confidence } from '../../model/event.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Family } from '../../model/source.ts';
@@ -103,7 +103,6 @@ export interface ControlTest<Subject> {
   readonly undeterminedTolerance?: number;
   readonly proves: string;
   readonly doesNotProve: string;
-  readonly mappings: readonly Mapping[];
 }
 
 /** A test as the catalogue holds it: its candidates are only ever given back to itself. */
@@ -120,9 +119,4 @@ export function fails(code: string, finding: string, evidence: readonly string[]
 /** The evidence does not decide. */
 export function undecided(code: string, finding: string, evidence: readonly string[] = []): Answer {
   return { truth: 'unknown', code, finding, evidence };
-}
-
-/** Mappings of one framework: requirements marked `P` bear directly, `s` support. */
-export function mapTo(framework: FrameworkId, requirements: Readonly<Record<string, 'P' | 's'>>): readonly Mapping[] {
-  return Object.entries(requirements).map(([requirement, role]) => ({ framework, requirement, role }));
 }

@@ -1,12 +1,10 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
-import { FRAMEWORKS } from '../../model/control.ts';
 import type { TestId } from '../../model/control.ts';
 import { Problem } from '../../model/problem.ts';
 import { parseStamp } from '../../model/time.ts';
 import type { Micros } from '../../model/time.ts';
-import { ISO27001 } from '../frameworks/iso27001.ts';
-import { SOC2 } from '../frameworks/soc2.ts';
+import { FRAMEWORK_IDS, HELD_FRAMEWORKS } from '../frameworks/registry.ts';
 import { CATALOGUE, catalogueVersion, describeTest, findTest } from './catalogue.ts';
 import { runCheck } from './run-check.ts';
 import type { CheckDeps } from './run-check.ts';
@@ -25,7 +23,7 @@ const instant = z.string().transform((text, context): Micros => {
 const testId = z.string().regex(/^T-\d{2}[a-z]?$/, 'must be the id of a test, such as T-01');
 const periodQuery = z.strictObject({ from: instant, to: instant, as_of: instant.optional() });
 const checkQuery = periodQuery.extend({
-  framework: z.enum([...FRAMEWORKS, 'all']),
+  framework: z.enum([...FRAMEWORK_IDS, 'all']),
   tests: z
     .string()
     .max(1_000)
@@ -43,7 +41,7 @@ export function createControlsApi(deps: ControlsApiDeps): FastifyPluginAsync {
     app.get('/v1/controls', () => ({
       catalogue_version: catalogueVersion(),
       tests: CATALOGUE.map(describeTest),
-      frameworks: [SOC2, ISO27001],
+      frameworks: HELD_FRAMEWORKS,
     }));
 
     app.get<{ Params: { test: string } }>('/v1/controls/:test', (request) => {

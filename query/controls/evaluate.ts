@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ItemVerdict, SourceState, TestItem, TestResult, TestResultName } from '../../model/control.ts';
 import { Problem } from '../../model/problem.ts';
 import { formatMicros, parseStamp } from '../../model/time.ts';
+import { mappingsOf } from '../frameworks/registry.ts';
 import type { AnyControlTest, Candidate, ControlContext } from './control-test.ts';
 
 /**
@@ -28,7 +29,7 @@ export function evaluateTest(
     control: test.control,
     key: test.key,
     nature: test.nature,
-    mappings: test.mappings,
+    mappings: mappingsOf(test.id),
     population: {
       count: population.length,
       sha256,

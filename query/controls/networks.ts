@@ -1,4 +1,5 @@
 import { ipKey } from '../../model/keys.ts';
+import { isInForce } from '../../model/policy-inventory.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Micros } from '../../model/time.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
@@ -7,7 +8,7 @@ type Runner = Policy['runners'][number];
 
 /** The runners of an id that were in the register at a moment. */
 export function runnersOf(policy: Policy, id: string, at: Micros): readonly Runner[] {
-  return policy.runners.filter((runner) => runner.id === id && isValid(runner, at));
+  return policy.runners.filter((runner) => runner.id === id && isInForce(runner, at));
 }
 
 /**
@@ -24,11 +25,7 @@ export function addressOf(event: StoredEvent): { readonly address?: string; read
 /** The network of an address: the one of the runners that leave through it, else the address alone. */
 export function networkOf(policy: Policy, address: string, at: Micros): string {
   const runner = policy.runners.find(
-    (entry) => isValid(entry, at) && entry.egress_ips.some((ip) => ip.toLowerCase() === address),
+    (entry) => isInForce(entry, at) && entry.egress_ips.some((ip) => ip.toLowerCase() === address),
   );
   return runner?.network ?? (runner ? `runner ${runner.id}` : address);
-}
-
-function isValid({ from, to }: Runner, at: Micros): boolean {
-  return (from === undefined || from <= at) && (to === undefined || to === null || at < to);
 }

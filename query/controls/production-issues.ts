@@ -45,7 +45,7 @@ export function productionBirths(context: ControlContext): ReadonlyMap<string, S
 /** Why an issue is a matter of another control; undefined where it is one of this. */
 export function breakGlassOf({ subject }: Candidate<ProductionIssue>, { rules }: ControlContext): string | undefined {
   const { issue, flow } = subject;
-  const role = rules.roles.get(issue.facts.credential?.target ?? issue.facts.target?.role ?? '');
+  const role = rules.roleOn(issue.facts.credential?.target ?? issue.facts.target?.role ?? '', issue.occurredAt);
   if (role?.use === 'break_glass') return `${role.role} is an emergency role; see the review of break-glass access`;
   if (issue.facts.relied_on?.mode === 'break_glass') return 'Issued as break-glass; see its review';
   const asked = flow.events.find((event) => event.facts.request?.break_glass === true);

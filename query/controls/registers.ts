@@ -1,4 +1,5 @@
 import type { TestId } from '../../model/control.ts';
+import { isInForce } from '../../model/policy-inventory.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Micros } from '../../model/time.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
@@ -13,7 +14,9 @@ type RegisteredException = Policy['exceptions'][number];
 export function automationOf(event: StoredEvent, policy: Policy): Automation | undefined {
   const principal = principalOf(event);
   if (principal === undefined) return undefined;
-  return policy.automation.find(({ match }) => {
+  return policy.automation.find((entry) => {
+    const { match } = entry;
+    if (!isInForce(entry, event.occurredAt)) return false;
     if (match.cluster !== undefined && match.cluster !== event.instance) return false;
     switch (event.family) {
       case 'aws.cloudtrail':
@@ -53,12 +56,6 @@ function registered(test: TestId, event: StoredEvent, policy: Policy): readonly 
   if (principal === undefined) return [];
   return policy.exceptions.filter(
     (entry) => entry.test === test && (entry.principal === principal || sameAwsPrincipal(entry.principal, principal)),
-  );
-}
-
-function isInForce(entry: RegisteredException, at: Micros): boolean {
-  return (
-    (entry.from === undefined || entry.from <= at) && (entry.to === undefined || entry.to === null || at < entry.to)
   );
 }
 

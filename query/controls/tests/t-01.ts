@@ -1,7 +1,7 @@
 import { CONFIDENCES } from '../../../model/event.ts';
 import { not, or } from '../../../model/truth.ts';
 import type { Approval } from '../../chains/approvals.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { automatedSessionOf, breakGlassOf, selectProductionIssues } from '../production-issues.ts';
 import type { ProductionIssue } from '../production-issues.ts';
@@ -47,10 +47,6 @@ export const T01: ControlTest<ProductionIssue> = {
   proves: 'That the systems of record hold an approval for each production credential, and that it was given first.',
   doesNotProve:
     'That the issuer enforces it, or that the approver looked. Approval by a rule is another control and a stratum of its own.',
-  mappings: [
-    ...mapTo('soc2', { 'CC6.3': 'P', 'CC6.2': 'P', 'CC6.1': 's' }),
-    ...mapTo('iso27001', { 'A.5.15': 'P', 'A.5.18': 'P', 'A.8.2': 'P' }),
-  ],
 };
 
 /** Approvals that were given and are linked to the credential at least as well as the policy asks. */

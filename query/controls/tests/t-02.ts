@@ -1,5 +1,5 @@
 import type { ActorRef } from '../../../model/actor.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { findInterested } from '../parties.ts';
 import { selectReliances } from '../reliances.ts';
@@ -40,10 +40,6 @@ export const T02: ControlTest<Reliance> = {
   proves:
     'That each approval relied on came from a person who had no other part in the flow, counting all accounts of a person as one.',
   doesNotProve: 'That there was no collusion or pressure, nor who sat at the keyboard of an account.',
-  mappings: [
-    ...mapTo('soc2', { 'CC6.3': 'P', 'CC5.1': 's', 'CC8.1': 's' }),
-    ...mapTo('iso27001', { 'A.5.3': 'P', 'A.5.18': 's' }),
-  ],
 };
 
 function isHuman({ subject: { approval } }: Candidate<Reliance>, { identities }: ControlContext): Answer {

@@ -1,13 +1,11 @@
-import type { Policy } from '../../../model/policy.ts';
+import { isInForce } from '../../../model/policy-inventory.ts';
 import { environmentOf } from '../../chains/environments.ts';
 import { clockAt } from '../../chains/rules.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { lifecyclesOf } from '../lifecycles.ts';
 import { selectReliances } from '../reliances.ts';
 import type { Reliance } from '../reliances.ts';
-
-type Member = Policy['approver_groups'][number]['members'][number];
 
 /** T-03: whoever approves may do so, at that moment. */
 export const T03: ControlTest<Reliance> = {
@@ -49,13 +47,14 @@ export const T03: ControlTest<Reliance> = {
   inputs: ['ce', 'okta.log', 'gitlab.hook', 'gitlab.audit'],
   proves: 'That each approval came from somebody who was entitled when it was given, whatever changed later.',
   doesNotProve: 'That the group is well chosen, or that its history in the policy file is complete.',
-  mappings: [...mapTo('soc2', { 'CC6.3': 'P' }), ...mapTo('iso27001', { 'A.5.15': 'P', 'A.5.2': 's' })],
 };
 
 function isMember({ subject: { approval, credential } }: Candidate<Reliance>, context: ControlContext): Answer {
   const { policy, rules, identities } = context;
   const environment = environmentOf(credential.issue, rules);
-  const groups = policy.approver_groups.filter(({ applies_to: name }) => name === environment);
+  const groups = policy.approver_groups.filter(
+    (group) => group.applies_to === environment && isInForce(group, approval.at),
+  );
   const members = groups.flatMap((group) => group.members);
   const begun = members.filter(({ from }) => from === undefined || from <= approval.at);
   if (begun.length === 0)
@@ -70,16 +69,12 @@ function isMember({ subject: { approval, credential } }: Candidate<Reliance>, co
     return undecided('unresolved_identity', `Nothing says which person ${who} is`);
   }
   const own = begun.filter((member) => (identities.personOf(member.person)?.person ?? member.person) === person.person);
-  if (own.some((member) => isStill(member, approval.at))) return HOLDS;
+  if (own.some((member) => isInForce(member, approval.at))) return HOLDS;
   const past = own.length > 0 ? ' any more' : '';
   return fails(
     'not_in_group',
     `${name} was not in ${groups.map(({ group }) => group).join(' or ')}${past} at the decision`,
   );
-}
-
-function isStill({ to }: Member, at: number): boolean {
-  return to === undefined || to === null || at < to;
 }
 
 function isActive({ subject: { approval } }: Candidate<Reliance>, context: ControlContext): Answer {

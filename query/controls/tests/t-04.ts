@@ -3,7 +3,7 @@ import type { Truth } from '../../../model/truth.ts';
 import type { Approval } from '../../chains/approvals.ts';
 import { environmentNamed, environmentOf } from '../../chains/environments.ts';
 import { clockAt, clockOf } from '../../chains/rules.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import type { ProductionIssue } from '../production-issues.ts';
 import { reliedOn, selectOrdinaryIssues } from '../reliances.ts';
@@ -44,7 +44,6 @@ export const T04: ControlTest<ProductionIssue> = {
   proves: 'That each credential stayed within the decision it rests on, by what was asked, approved and issued.',
   doesNotProve:
     'That what was approved was needed. Where a request names neither role nor scope, only time and number are tested.',
-  mappings: [...mapTo('soc2', { 'CC6.3': 'P', 'CC6.1': 's' }), ...mapTo('iso27001', { 'A.5.18': 'P', 'A.8.3': 'P' })],
 };
 
 type Judge = (approval: Approval, subject: ProductionIssue, context: ControlContext) => Answer;
@@ -93,7 +92,7 @@ function sameTarget(approval: Approval, subject: ProductionIssue, { rules }: Con
   const path = claimsOf(subject)?.projectPath ?? '';
   // A request may name the project that it is for, or a catalogue's own word for it, in the place of a role.
   if (asked.some((name) => name === path || path.endsWith(`/${name}`))) return HOLDS;
-  const known = asked.every((name) => name.startsWith('arn:') || rules.roles.has(name) || isPlace(name, rules));
+  const known = asked.every((name) => name.startsWith('arn:') || rules.knowsRole(name) || isPlace(name, rules));
   const sentence = `Issued for ${issued[0]}, asked for ${asked.join(', ')}`;
   return known
     ? fails('role', sentence, evidence)

@@ -4,7 +4,7 @@ import { clockAt, clockOf } from '../../chains/rules.ts';
 import { clockBefore } from '../../../model/time.ts';
 import type { Truth } from '../../../model/truth.ts';
 import type { StoredEvent } from '../../../store/stored-event.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { crossedOf } from '../production-issues.ts';
 import type { ProductionIssue } from '../production-issues.ts';
@@ -67,10 +67,6 @@ export const T05: ControlTest<ProductionIssue> = {
   inputs: ['ce', 'okta.log', 'gitlab.hook', 'gitlab.audit'],
   proves: 'That the number of people whom the policy asks for approved what was then issued, each before the issue.',
   doesNotProve: 'The quality of their review.',
-  mappings: [
-    ...mapTo('soc2', { 'CC6.3': 'P', 'CC8.1': 'P', 'CC5.1': 's' }),
-    ...mapTo('iso27001', { 'A.5.3': 'P', 'A.8.32': 'P' }),
-  ],
 };
 
 /** How many approvals the policy asks for the project of a run; undefined where it does not know the project. */

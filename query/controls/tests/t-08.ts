@@ -1,6 +1,6 @@
 import type { StoredEvent } from '../../../store/stored-event.ts';
 import { environmentOf } from '../../chains/environments.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { expiryOf } from '../credentials.ts';
 import { spell, spellSeconds } from '../words.ts';
@@ -49,7 +49,6 @@ export const T08: ControlTest<Issued> = {
   inputs: FAMILIES,
   proves: 'That each issuer stated an end within the limit for every credential it reported as issued.',
   doesNotProve: 'That a verifier honours the end; T-09 looks at that. The lifetime is the one that the issuer claims.',
-  mappings: [...mapTo('soc2', { 'CC6.1': 'P' }), ...mapTo('iso27001', { 'A.5.17': 'P', 'A.8.5': 'P', 'A.8.2': 's' })],
 };
 
 const STRATA: Readonly<Record<string, string>> = {

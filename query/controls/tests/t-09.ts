@@ -2,7 +2,7 @@ import { clockBefore } from '../../../model/time.ts';
 import type { Truth } from '../../../model/truth.ts';
 import { happenedBefore } from '../../chains/order.ts';
 import { clockOf } from '../../chains/rules.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import type { CredentialEnd, CredentialLife } from '../credentials.ts';
 import type { Use } from '../uses.ts';
@@ -51,10 +51,6 @@ export const T09: ControlTest<KnownUse> = {
     'That no recorded use succeeded after the end that the issuer had stated, or after the revocation that it reported.',
   doesNotProve:
     'Anything of targets that check a credential only when a session begins: a session has an end of its own, and that is the one looked at.',
-  mappings: [
-    ...mapTo('soc2', { 'CC6.1': 'P', 'CC6.2': 's' }),
-    ...mapTo('iso27001', { 'A.5.17': 'P', 'A.5.18': 's', 'A.8.5': 's' }),
-  ],
 };
 
 function selectKnownUses({ uses, credentials, flows }: ControlContext): readonly Candidate<KnownUse>[] {

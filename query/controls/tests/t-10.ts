@@ -1,7 +1,7 @@
 import { clockBefore } from '../../../model/time.ts';
 import type { StoredEvent } from '../../../store/stored-event.ts';
 import { clockAt, clockOf } from '../../chains/rules.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { addressOf, runnersOf } from '../networks.ts';
 import type { Use } from '../uses.ts';
@@ -61,7 +61,6 @@ export const T10: ControlTest<JobUse> = {
   proves: 'That each accepted use fell into the time of the job that the credential was for, and came from its runner.',
   doesNotProve:
     'That it was the job, and not something else on the same runner. A refused use is no exception: it shows that enforcement works.',
-  mappings: [...mapTo('soc2', { 'CC6.1': 'P' }), ...mapTo('iso27001', { 'A.8.5': 'P', 'A.5.17': 's', 'A.8.2': 's' })],
 };
 
 function isInWindow({ subject: { use, job } }: Candidate<JobUse>, context: ControlContext): Answer {

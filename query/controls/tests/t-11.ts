@@ -1,4 +1,4 @@
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { addressOf, networkOf } from '../networks.ts';
 import type { Use } from '../uses.ts';
@@ -35,7 +35,6 @@ export const T11: ControlTest<Held> = {
   inputs: ['ce', 'aws.cloudtrail', 'k8s.audit', 'vault.audit'],
   proves: 'That no credential was seen in two places, or under two jobs, by what the targets recorded.',
   doesNotProve: 'That it was not copied and used again from the same network.',
-  mappings: [...mapTo('soc2', { 'CC6.1': 'P', 'CC6.6': 's' }), ...mapTo('iso27001', { 'A.5.17': 'P', 'A.8.5': 's' })],
 };
 
 function selectHeld(context: ControlContext): readonly Candidate<Held>[] {

@@ -1,5 +1,5 @@
 import { formatMicros } from '../../../model/time.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { classOfCredential } from '../credential-class.ts';
 import { exceptionFor, endedExceptionFor, principalOf } from '../registers.ts';
@@ -55,10 +55,6 @@ export const T12: ControlTest<Use> = {
     'That every recorded use of a production resource was made with a credential of limited life, or under a registered exception.',
   doesNotProve:
     'Anything of uses that a target does not log. It means something only together with T-25 and the coverage of chains.',
-  mappings: [
-    ...mapTo('soc2', { 'CC6.1': 'P', 'CC6.2': 's' }),
-    ...mapTo('iso27001', { 'A.5.17': 'P', 'A.8.2': 'P', 'A.8.5': 's' }),
-  ],
 };
 
 function acceptedRisk({ subject }: Candidate<Use>, { policy }: ControlContext): string | undefined {

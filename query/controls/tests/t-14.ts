@@ -2,7 +2,7 @@ import type { Policy } from '../../../model/policy.ts';
 import type { StoredEvent } from '../../../store/stored-event.ts';
 import { environmentOf, isProduction } from '../../chains/environments.ts';
 import { happenedBefore } from '../../chains/order.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { idpSessionsOf } from '../idp-sessions.ts';
 import type { IdpSession } from '../idp-sessions.ts';
@@ -56,7 +56,6 @@ export const T14: ControlTest<HumanAct> = {
   proves: 'That the identity provider had seen the factor that was performed, in the session that covers the act.',
   doesNotProve:
     'Who sat at the keyboard. For acts outside the provider the session is the latest of that person, not one that the act names.',
-  mappings: [...mapTo('soc2', { 'CC6.1': 'P', 'CC6.6': 's' }), ...mapTo('iso27001', { 'A.8.5': 'P', 'A.5.17': 's' })],
 };
 
 function selectActs({ graph, from, to, identities }: ControlContext): readonly Candidate<HumanAct>[] {

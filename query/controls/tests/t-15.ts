@@ -1,7 +1,7 @@
 import type { ActorRef } from '../../../model/actor.ts';
 import type { StoredEvent } from '../../../store/stored-event.ts';
 import { clockOf } from '../../chains/rules.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { lifecyclesOf } from '../lifecycles.ts';
 
@@ -57,10 +57,6 @@ export const T15: ControlTest<Activity> = {
   proves: 'That whoever the identity provider deactivated did nothing afterwards that any connected source recorded.',
   doesNotProve:
     'Anything of somebody who left and whom nobody deactivated: without a feed of the personnel department that is not seen.',
-  mappings: [
-    ...mapTo('soc2', { 'CC6.2': 'P', 'CC6.3': 'P' }),
-    ...mapTo('iso27001', { 'A.5.16': 'P', 'A.5.18': 'P', 'A.6.5': 's' }),
-  ],
 };
 
 /** What a leaver is looked for in. A job or deployment is part of its pipeline, a decision is not part of what it is on. */

@@ -1,7 +1,7 @@
 import type { ActorRef } from '../../../model/actor.ts';
 import type { Policy } from '../../../model/policy.ts';
 import { clockOf } from '../../chains/rules.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { lifecyclesOf } from '../lifecycles.ts';
 import type { ProductionIssue } from '../production-issues.ts';
@@ -43,10 +43,6 @@ export const T19: ControlTest<AgentRun> = {
   inputs: ['ce', 'okta.log', 'gitlab.hook', 'gitlab.audit'],
   proves: 'That a person answers for each agent that reached production, and that somebody else let it in.',
   doesNotProve: 'That the sponsor supervised it, or what the model was told.',
-  mappings: [
-    ...mapTo('soc2', { 'CC6.1': 'P', 'CC6.2': 'P', 'CC6.3': 'P' }),
-    ...mapTo('iso27001', { 'A.5.16': 'P', 'A.8.2': 'P', 'A.5.3': 's' }),
-  ],
 };
 
 function selectAgentRuns(context: ControlContext): readonly Candidate<AgentRun>[] {
@@ -120,7 +116,7 @@ function hasActiveSponsor({ subject: { issued, agents } }: Candidate<AgentRun>, 
 
 function isAllowedRole({ subject: { issued, agents } }: Candidate<AgentRun>, context: ControlContext): Answer {
   const { credential, target } = issued.issue.facts;
-  const role = [target?.role, credential?.target].find((name) => name !== undefined && context.rules.roles.has(name));
+  const role = [target?.role, credential?.target].find((name) => name !== undefined && context.rules.knowsRole(name));
   if (role === undefined) return HOLDS;
   const barred = agents.find((agent) => entryOf(agent, context)?.allowed_roles?.includes(role) === false);
   return barred ? fails('role_not_allowed', `${barred.display ?? barred.key} may not hold ${role}`) : HOLDS;

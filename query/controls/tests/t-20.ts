@@ -1,7 +1,7 @@
 import { clockBefore } from '../../../model/time.ts';
-import { environmentOf } from '../../chains/environments.ts';
+import { environmentOf, forgeEnvironment, isProduction } from '../../chains/environments.ts';
 import { clockOf } from '../../chains/rules.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { automatedSessionOf, crossedOf, selectProductionIssues } from '../production-issues.ts';
 import type { ProductionIssue } from '../production-issues.ts';
@@ -59,10 +59,6 @@ export const T20: ControlTest<JobIssue> = {
   proves: 'That each production credential went to a job whose project and ref the policy allows, as they stood then.',
   doesNotProve:
     'The protection itself where only the forge asserts it: whether a ref is protected is what GitLab says of its own settings.',
-  mappings: [
-    ...mapTo('soc2', { 'CC8.1': 'P', 'CC6.3': 'P', 'CC6.8': 's' }),
-    ...mapTo('iso27001', { 'A.8.4': 'P', 'A.8.31': 'P', 'A.8.25': 's' }),
-  ],
 };
 
 function selectJobIssues(context: ControlContext): readonly Candidate<JobIssue>[] {
@@ -82,8 +78,8 @@ function isAllowedProject(
   if (projectId === undefined && projectPath === undefined)
     return undecided('claims_not_kept', 'Nothing says which project the job belongs to');
   const { credential, target } = issued.issue.facts;
-  const name = [target?.role, credential?.target].find((one) => one !== undefined && rules.roles.has(one));
-  const role = name === undefined ? undefined : rules.roles.get(name);
+  const name = [target?.role, credential?.target].find((one) => one !== undefined && rules.knowsRole(one));
+  const role = name === undefined ? undefined : rules.roleOn(name, issued.issue.occurredAt);
   const project = policy.projects.find(
     ({ id, path }) => id === projectId || (path !== undefined && path === projectPath),
   );
@@ -102,15 +98,10 @@ function isAllowedProject(
       );
 }
 
-function isForProduction(
-  { subject: { claims, issued } }: Candidate<JobIssue>,
-  { rules, policy }: ControlContext,
-): Answer {
+function isForProduction({ subject: { claims, issued } }: Candidate<JobIssue>, { rules }: ControlContext): Answer {
   const { environment } = claims;
   if (environment === undefined) return undecided('claims_not_kept', 'Nothing says for which environment the job runs');
-  const known = policy.environments.gitlab;
-  const meant = Object.hasOwn(known, environment) ? known[environment] : environment;
-  if (meant !== undefined && rules.production.has(meant)) return HOLDS;
+  if (isProduction(forgeEnvironment(environment, issued.issue.occurredAt, rules), rules)) return HOLDS;
   return fails(
     'environment_mismatch',
     `The job runs for ${environment}, the credential is good for ${environmentOf(issued.issue, rules)}`,
@@ -129,7 +120,7 @@ function isAllowedRef({ subject: { claims, issued } }: Candidate<JobIssue>, { ru
   const { ref } = claims;
   if (ref === undefined) return undecided('claims_not_kept', 'Nothing says on which ref the job ran');
   const { credential, target } = issued.issue.facts;
-  const role = rules.roles.get(target?.role ?? credential?.target ?? '');
+  const role = rules.roleOn(target?.role ?? credential?.target ?? '', issued.issue.occurredAt);
   const refs = role?.refs ?? policy.projects.find(({ id }) => id === claims.projectId)?.protected_refs ?? [];
   if (refs.length === 0 || refs.some((pattern) => fitsPattern(ref, pattern))) return HOLDS;
   return fails('ref_not_allowed', `${ref} is none of ${refs.join(', ')}`);

@@ -1,6 +1,6 @@
 import { typeOfKey } from '../../../model/key.ts';
 import { isProduction } from '../../chains/environments.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import type { Use } from '../uses.ts';
 
@@ -39,7 +39,6 @@ export const T22: ControlTest<Crossing> = {
   inputs: ['ce', 'aws.cloudtrail', 'k8s.audit', 'vault.audit'],
   proves: 'That no recorded use with a credential of another environment succeeded on a production resource.',
   doesNotProve: 'That networks are separated, nor anything of credentials whose environment nobody states.',
-  mappings: [...mapTo('soc2', { 'CC8.1': 'P', 'CC6.1': 's' }), ...mapTo('iso27001', { 'A.8.31': 'P', 'A.8.22': 's' })],
 };
 
 function selectForeignUses({ uses, credentials, rules }: ControlContext): readonly Candidate<Crossing>[] {

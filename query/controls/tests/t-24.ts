@@ -1,6 +1,6 @@
 import type { StoredEvent } from '../../../store/stored-event.ts';
 import { environmentNamed, isProduction } from '../../chains/environments.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { approvalsOfMerge, mergeRequestsOf } from '../merge-requests.ts';
 import type { MergeRequest } from '../merge-requests.ts';
@@ -46,7 +46,6 @@ export const T24: ControlTest<Deployed> = {
   proves: 'That each production deployment carries a commit that was merged after somebody else had approved it.',
   doesNotProve:
     'The quality of the review, or that the artefact was built from that commit: no digests of artefacts are compared.',
-  mappings: [...mapTo('soc2', { 'CC8.1': 'P' }), ...mapTo('iso27001', { 'A.8.32': 'P', 'A.8.25': 's', 'A.5.3': 's' })],
 };
 
 function selectDeployments(context: ControlContext): readonly Candidate<Deployed>[] {

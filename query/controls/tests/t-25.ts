@@ -1,5 +1,5 @@
 import { CONFIDENCES } from '../../../model/event.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { principalOf } from '../registers.ts';
 import type { Use } from '../uses.ts';
@@ -56,10 +56,6 @@ export const T25: ControlTest<Use> = {
   proves:
     'That the changes which the targets recorded are the changes which the chains tell of: the completeness of the other tests.',
   doesNotProve: 'Anything of changes that a target does not log, or of consoles of services that are not connected.',
-  mappings: [
-    ...mapTo('soc2', { 'CC8.1': 'P', 'CC7.1': 'P', 'CC6.8': 's' }),
-    ...mapTo('iso27001', { 'A.8.32': 'P', 'A.8.19': 's', 'A.8.9': 's' }),
-  ],
 };
 
 function hasChain({ subject }: Candidate<Use>, { flows, policy }: ControlContext): Answer {

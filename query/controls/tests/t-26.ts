@@ -2,7 +2,7 @@ import type { Policy } from '../../../model/policy.ts';
 import { clockBefore, formatMicros } from '../../../model/time.ts';
 import { or } from '../../../model/truth.ts';
 import { clockOf } from '../../chains/rules.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { approvalsOfMerge, mergeRequestsOf } from '../merge-requests.ts';
 import type { MergeRequest } from '../merge-requests.ts';
@@ -46,10 +46,6 @@ export const T26: ControlTest<Version> = {
   proves:
     'That each policy in force had been approved by somebody other than its author, in the words in which it took effect.',
   doesNotProve: 'That the register holds every version that was ever in force, or that the policy is a good one.',
-  mappings: [
-    ...mapTo('soc2', { 'CC8.1': 'P', 'CC5.3': 's' }),
-    ...mapTo('iso27001', { 'A.8.32': 'P', 'A.5.1': 's', 'A.5.36': 's' }),
-  ],
 };
 
 /** The merge request of a version, on whichever GitLab is connected. */

@@ -5,7 +5,7 @@ import { or } from '../../../model/truth.ts';
 import type { Truth } from '../../../model/truth.ts';
 import { clockAt } from '../../chains/rules.ts';
 import { addBusinessDays } from '../business-days.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { expiryOf } from '../credentials.ts';
 import { findInterested } from '../parties.ts';
@@ -49,10 +49,6 @@ export const T29: ControlTest<ProductionIssue> = {
   inputs: ['ce', 'aws.cloudtrail'],
   proves: 'That each emergency access was reviewed by somebody else, in time, and that the review came to an outcome.',
   doesNotProve: 'That every touch was shown to the reviewer, or that the change that followed was made properly.',
-  mappings: [
-    ...mapTo('soc2', { 'CC6.3': 'P', 'CC7.4': 's', 'CC8.1': 's' }),
-    ...mapTo('iso27001', { 'A.8.2': 'P', 'A.8.18': 'P', 'A.5.26': 's' }),
-  ],
 };
 
 interface Review {

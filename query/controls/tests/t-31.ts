@@ -2,7 +2,7 @@ import type { SourceState } from '../../../model/control.ts';
 import { FAMILIES } from '../../../model/source.ts';
 import { parseStamp } from '../../../model/time.ts';
 import type { Micros } from '../../../model/time.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { daysBetween, endOfDay, registeredSource, streamKey } from '../stream-days.ts';
 
@@ -69,10 +69,6 @@ export const T31: ControlTest<StreamOnDay> = {
     'That the sources which number or pace what they send have left nothing out, as far as it was received by as-of.',
   doesNotProve:
     'Anything of sources without numbers, chain, digest, pace or second pull. A second pull shows what the source saved, which for GitLab is a small part of what it streams. A log file that digests name counts as missing only where that is certain.',
-  mappings: [
-    ...mapTo('soc2', { 'CC7.2': 'P', 'CC2.1': 's' }),
-    ...mapTo('iso27001', { 'A.8.15': 'P', 'A.5.28': 'P', 'A.5.33': 's' }),
-  ],
 };
 
 function selectStreamDays({ sources, policy, from, to }: ControlContext): readonly Candidate<StreamOnDay>[] {

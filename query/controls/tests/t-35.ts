@@ -2,7 +2,7 @@ import type { SourceState } from '../../../model/control.ts';
 import { FAMILIES } from '../../../model/source.ts';
 import type { Micros } from '../../../model/time.ts';
 import type { StoredEvent } from '../../../store/stored-event.ts';
-import { fails, HOLDS, mapTo, undecided } from '../control-test.ts';
+import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { daysBetween, endOfDay, registeredSource, streamKey } from '../stream-days.ts';
 
@@ -45,10 +45,6 @@ export const T35: ControlTest<Watched> = {
   proves:
     'That each source was heard daily, and that no log was turned off without an approved change, as far as the sources tell.',
   doesNotProve: 'That a source told everything on the days on which it was heard; T-31 looks at that.',
-  mappings: [
-    ...mapTo('soc2', { 'CC7.2': 'P', 'CC7.1': 's' }),
-    ...mapTo('iso27001', { 'A.8.15': 'P', 'A.8.9': 's', 'A.5.33': 's' }),
-  ],
 };
 
 function selectDays({ sources, days, policy, from, to }: ControlContext): readonly Candidate<Watched>[] {

@@ -63,6 +63,8 @@ export interface TestResult {
   readonly attributes: readonly { readonly code: string; readonly text: string }[];
   readonly parameters: Readonly<Record<string, string>>;
   readonly minimum_link: string;
+  /** Figures that are told beside the result and decide nothing. */
+  readonly analytics?: Readonly<Record<string, string>>;
   readonly result: TestResultName;
   readonly reason: string;
   /** Stream gaps that overlap the inputs of this test. */

@@ -202,6 +202,8 @@ export interface Facts {
     readonly project_path?: string;
     readonly sha?: string;
     readonly runner_id?: string;
+    /** Digest of the image in which the job ran, where the issuer knows it. */
+    readonly image_digest?: string;
   };
   /** A digest file of CloudTrail: the log files of an hour, and the digest before it (sources.md 1.8). */
   readonly digest?: {

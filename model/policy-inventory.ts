@@ -50,10 +50,14 @@ export const role = z.strictObject({
 export const project = z.strictObject({
   id,
   path: z.string().optional(),
+  /** The person who answers for its jobs, which act under the project's own name (T-17). */
+  owner: z.string().optional(),
   required_approvals: z.number().int().nonnegative().default(1),
   protected_refs: z.array(z.string()).default([]),
   /** Names of jobs that must have succeeded for a commit before it is deployed to production (T-28). */
   required_checks: z.array(z.string()).default([]),
+  /** Digests of the images in which its production jobs may run; none: they are not pinned (T-21). */
+  image_digests: z.array(z.string()).default([]),
 });
 const member = z.strictObject({ person: z.string(), ...validity });
 /** Who may approve for an environment, and from when to when. */

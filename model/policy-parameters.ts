@@ -38,6 +38,8 @@ export const parameters = z.strictObject({
   revoke_max_s: seconds.default(900),
   /** How long after it is first seen an account may be without an entry in the register (T-17). */
   principal_grace_days: z.number().int().nonnegative().default(7),
+  /** Tags by which jobs find the runners of production (T-21). */
+  production_runner_tags: z.array(z.string()).default(['production', 'prod']),
   access_review_days: z.number().int().positive().default(90),
   access_removal_business_days: z.number().int().nonnegative().default(5),
   bg_alert_s: seconds.default(900),

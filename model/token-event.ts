@@ -137,6 +137,7 @@ export const tokenEventDataSchema = z.looseObject({
       ref_protected: z.boolean().nullish(),
       environment: optionalText,
       sha: optionalText,
+      image_digest: optionalText,
       config_ref: optionalText,
       config_sha: optionalText,
       user_id: optionalText,

@@ -3,7 +3,6 @@ import { canonicalJson } from '../model/canonical-json.ts';
 import type { ReportModel } from '../model/control.ts';
 import { Problem } from '../model/problem.ts';
 import { parseStamp } from '../model/time.ts';
-import type { Framework } from '../query/frameworks/framework.ts';
 import { frameworkOf } from '../query/frameworks/registry.ts';
 import { drawContents, planContents } from './pdf/contents.ts';
 import { attachFile, closeDocument, openDocument, sha256, writeDocument } from './pdf/document.ts';

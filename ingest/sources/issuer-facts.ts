@@ -97,6 +97,7 @@ export function ciFacts(data: Doc): Facts['ci'] {
     project_path: getString(ci, 'project_path'),
     sha: getString(ci, 'sha'),
     runner_id: getId(ci, 'runner_id'),
+    image_digest: getString(ci, 'image_digest'),
   });
 }
 

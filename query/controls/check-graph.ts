@@ -15,13 +15,16 @@ import { createCredentials } from './credentials.ts';
 import { evaluateTest } from './evaluate.ts';
 import { createFlows } from './flows.ts';
 import { productionBirths } from './production-issues.ts';
+import { countArrivalHours, seenActors } from './period-figures.ts';
+import type { PeriodFigures } from './period-figures.ts';
 import { countDays } from './stream-days.ts';
 import type { StreamDay } from './stream-days.ts';
 import { findUses } from './uses.ts';
 
 /** What is to be checked. Times are microseconds UTC; the period is `[from, to)`; only what arrived by `asOf` is seen. */
 export interface CheckRequest {
-  readonly framework: FrameworkId | 'all';
+  /** A framework's id, or `all`. */
+  readonly framework: FrameworkId;
   readonly from: Micros;
   readonly to: Micros;
   readonly asOf: Micros;
@@ -39,6 +42,8 @@ export interface CheckInput {
   readonly request: CheckRequest;
   /** Events by source and day; absent where the graph itself holds all of them. */
   readonly days?: readonly StreamDay[];
+  /** Further figures of the store; what is absent is counted from the graph. */
+  readonly figures?: PeriodFigures;
 }
 
 /** The pure part: judges a graph that holds the period's events and whatever their chains need. */
@@ -88,7 +93,7 @@ export function createContext(
   graph: Graph,
   policy: Policy,
   request: CheckRequest,
-  { sources = [], days }: Partial<Pick<CheckInput, 'sources' | 'days'>> = {},
+  { sources = [], days, figures = {} }: Partial<Pick<CheckInput, 'sources' | 'days' | 'figures'>> = {},
 ): ControlContext {
   const rules = createRules(policy);
   const credentials = createCredentials(graph, rules);
@@ -106,6 +111,11 @@ export function createContext(
     flows: createFlows(graph, rules, credentials),
     sources,
     days: days ?? countDays(graph.events.values()),
+    actors: figures.actors ?? seenActors(graph.events.values(), request),
+    arrivals: figures.arrivals ?? countArrivalHours(graph.events.values(), policy, request),
+    runs: figures.runs ?? [],
+    ...(figures.integrity === undefined ? {} : { integrity: figures.integrity }),
+    ...(figures.ledger === undefined ? {} : { ledger: figures.ledger }),
   };
 }
 

@@ -9,6 +9,7 @@ import type { Graph } from '../chains/graph.ts';
 import type { Rules } from '../chains/rules.ts';
 import type { Credentials } from './credentials.ts';
 import type { Flows } from './flows.ts';
+import type { ArrivalHour, Figure, IntegrityDay, LedgerEvidence, SeenActor, StoredRun } from './period-figures.ts';
 import type { StreamDay } from './stream-days.ts';
 import type { Uses } from './uses.ts';
 
@@ -31,6 +32,14 @@ export interface ControlContext {
   /** What is known of each source, with its gaps; and how many events of it happened on each day of the period. */
   readonly sources: readonly SourceState[];
   readonly days: readonly StreamDay[];
+  /** Who acted where; how events arrived, by hour; whether records are as they were stored. Only for tests that need them. */
+  readonly actors: readonly SeenActor[];
+  readonly arrivals: readonly ArrivalHour[];
+  /** Undefined where nothing was recomputed. */
+  readonly integrity?: readonly IntegrityDay[];
+  readonly ledger?: LedgerEvidence;
+  /** Checks that were stored before as-of. */
+  readonly runs: readonly StoredRun[];
 }
 
 /** One member of a population, before it is judged. */
@@ -99,6 +108,10 @@ export interface ControlTest<Subject> {
   parameters(policy: Policy): Readonly<Record<string, string>>;
   /** Gaps in streams of these families block a conclusion. */
   readonly inputs: readonly Family[];
+  /** Figures that must be read from the store for this test alone. */
+  readonly needs?: readonly Figure[];
+  /** Figures that are told beside the result and decide nothing. */
+  analytics?(context: ControlContext): Readonly<Record<string, string>>;
   /** How many undetermined items do not prevent a conclusion; absent: what the policy says (0 for key controls). */
   readonly undeterminedTolerance?: number;
   readonly proves: string;
@@ -119,4 +132,14 @@ export function fails(code: string, finding: string, evidence: readonly string[]
 /** The evidence does not decide. */
 export function undecided(code: string, finding: string, evidence: readonly string[] = []): Answer {
   return { truth: 'unknown', code, finding, evidence };
+}
+
+/** A candidate that is named and ordered by one text; `more` gives what differs. */
+export function candidate<Subject>(
+  item: string,
+  at: Micros,
+  subject: Subject,
+  more: Partial<Pick<Candidate<Subject>, 'canonical' | 'aliases' | 'evidence'>> = {},
+): Candidate<Subject> {
+  return { canonical: item, item, aliases: [], at, evidence: [], subject, ...more };
 }

@@ -44,6 +44,7 @@ export function evaluateTest(
     attributes: test.attributes.map(({ code, text }) => ({ code, text })),
     parameters: test.parameters(context.policy),
     minimum_link: test.minLink === 'policy' ? context.policy.parameters.minimum_link : test.minLink,
+    ...(test.analytics === undefined ? {} : { analytics: test.analytics(context) }),
     result,
     reason,
     gaps,

@@ -15,7 +15,7 @@ const STAGES = ['approve', 'credential', 'touch', 'revoke'];
 /** What people and systems did in the period, and in the days before that a login or a run may reach into it. */
 const DOINGS: readonly Action[] = [
   'session.login', 'access.request', 'token.request', 'access.review', 'pipeline.create', 'pipeline.update', 'pipeline.finish',
-  'job.start', 'job.update', 'job.finish', 'deployment.request', 'deployment.start', 'deployment.finish',
+  'job.start', 'job.update', 'job.finish', 'credential.rotate', 'evidence.access', 'deployment.request', 'deployment.start', 'deployment.finish',
 ]; // prettier-ignore
 
 /** What holds until something else is said: who was deactivated, what was merged and approved, which setting changed. */

@@ -13,12 +13,28 @@ type RegisteredException = Policy['exceptions'][number];
  */
 export function automationOf(event: StoredEvent, policy: Policy): Automation | undefined {
   const principal = principalOf(event);
-  if (principal === undefined) return undefined;
+  return principal === undefined ? undefined : findAutomation(event, principal, event.occurredAt, policy);
+}
+
+/** The registered automation of which a source names an account by its key, at a moment; undefined for all others. */
+export function namesAutomation(
+  actor: { readonly family: string; readonly instance: string; readonly key: string; readonly at: Micros },
+  policy: Policy,
+): Automation | undefined {
+  const name = actor.key.replace(/^(?:aws:(?:user|role):|k8s:user:[^/]*\/|vault:(?:entity|display):[^/]*\/)/, '');
+  return findAutomation(actor, name, actor.at, policy);
+}
+
+function findAutomation(
+  { family, instance }: { readonly family: string; readonly instance: string },
+  principal: string,
+  at: Micros,
+  policy: Policy,
+): Automation | undefined {
   return policy.automation.find((entry) => {
     const { match } = entry;
-    if (!isInForce(entry, event.occurredAt)) return false;
-    if (match.cluster !== undefined && match.cluster !== event.instance) return false;
-    switch (event.family) {
+    if (!isInForce(entry, at) || (match.cluster !== undefined && match.cluster !== instance)) return false;
+    switch (family) {
       case 'aws.cloudtrail':
         return sameAwsPrincipal(match.aws_role_arn, principal) || match.aws_user_arn === principal;
       case 'k8s.audit':

@@ -96,7 +96,7 @@ const CREDENTIALS: Readonly<Record<string, { readonly kind: string; readonly sec
   hoop: { kind: 'standard_webhooks', secret: 'hoop_svix' },
 };
 
-/** Parameters that the policy schema knows; the others belong to tests that are not built yet. */
+/** Parameters that the policy schema knows; the others say when and how they hold. */
 const PARAMETERS = [
   'ttl_max_s',
   'approval_validity_s',
@@ -110,6 +110,8 @@ const PARAMETERS = [
   'factor_classes',
   'bg_review_business_days',
   'bg_max_s',
+  'ingest_max_s',
+  'skew_max_ms',
 ];
 
 /**

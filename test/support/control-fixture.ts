@@ -15,6 +15,7 @@ import type { Micros, Precision } from '../../model/time.ts';
 import { createGraph } from '../../query/chains/graph.ts';
 import type { Graph, GraphEdge } from '../../query/chains/graph.ts';
 import { checkGraph } from '../../query/controls/check-graph.ts';
+import type { PeriodFigures } from '../../query/controls/period-figures.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
 
 /** A tiny organisation to seed control tests with: two AWS accounts, a cluster, a Vault, one issuer, one GitLab. */
@@ -83,7 +84,10 @@ export interface Fixture {
   ): void;
   graph(asOf?: string): Graph;
   /** Judges one test by what had been received at a moment (default: all of it). */
-  run(test: TestId, options?: { asOf?: string; sources?: readonly Partial<SourceState>[] }): TestResult;
+  run(
+    test: TestId,
+    options?: { asOf?: string; sources?: readonly Partial<SourceState>[]; figures?: PeriodFigures },
+  ): TestResult;
 }
 
 /** An empty organisation; `extra` goes over the parts of its policy. */
@@ -130,6 +134,7 @@ export function createFixture(extra: Record<string, unknown> = {}): Fixture {
         sources: sources.map(sourceState),
         policy,
         request,
+        ...(options.figures === undefined ? {} : { figures: options.figures }),
       }).tests;
       if (!result) throw new Error(`no result for ${test}`);
       return result;

@@ -5,11 +5,10 @@ import { or } from '../../../model/truth.ts';
 import type { Truth } from '../../../model/truth.ts';
 import { clockAt } from '../../chains/rules.ts';
 import { addBusinessDays } from '../business-days.ts';
+import { closingOf, selectBreakGlass } from '../break-glass.ts';
 import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
-import { expiryOf } from '../credentials.ts';
 import { findInterested } from '../parties.ts';
-import { breakGlassOf, selectProductionIssues } from '../production-issues.ts';
 import type { ProductionIssue } from '../production-issues.ts';
 import { spell, spellSeconds } from '../words.ts';
 
@@ -26,8 +25,7 @@ export const T29: ControlTest<ProductionIssue> = {
   population: {
     definition: 'Production credentials issued as emergency access in the period.',
     source: 'own_records',
-    select: (context) =>
-      selectProductionIssues(context).filter((candidate) => breakGlassOf(candidate, context) !== undefined),
+    select: selectBreakGlass,
   },
   exclusions: [],
   attributes: [
@@ -123,26 +121,6 @@ function hasOutcome({ subject }: Candidate<ProductionIssue>, context: ControlCon
         'The review states no outcome',
         independent.flatMap(({ evidence }) => evidence),
       );
-}
-
-/** When the access ended: when it was revoked, else when the last of its credentials expired; never, if neither is told. */
-function closingOf(
-  { key, flow, issue }: ProductionIssue,
-  { asOf }: ControlContext,
-): { at: Micros; evidence: readonly string[] } {
-  const revoked = flow.events.find(
-    (event) =>
-      event.stage === 'revoke' &&
-      event.outcome === 'success' &&
-      event.keys.some((one) => one.role === 'ends' && one.key === key),
-  );
-  if (revoked) return { at: revoked.occurredAt, evidence: [revoked.event] };
-  const ends = [issue, ...flow.events].flatMap((event) => {
-    const born = event.facts.credential;
-    return born && flow.credentials.includes(born.key) ? [expiryOf(event)] : [];
-  });
-  const known = ends.filter((end) => end !== undefined);
-  return { at: known.length === 0 ? asOf + 1 : Math.max(...known), evidence: [issue.event] };
 }
 
 function deadlineOf(closedAt: Micros, { policy }: ControlContext): Micros {

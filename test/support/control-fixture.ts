@@ -68,6 +68,9 @@ export interface EventSpec {
   readonly keys?: readonly (readonly [role: KeyRole, key: string])[];
   readonly credential?: string;
   readonly resource?: string;
+  readonly resourceName?: string;
+  /** The source's own word for the type; the action, if left out. */
+  readonly type?: string;
   readonly onBehalfOf?: ActorRef;
   readonly actChain?: readonly ActorRef[];
 }
@@ -167,7 +170,19 @@ export function sourceState(part: Partial<SourceState>): SourceState {
 }
 
 function toEvent(spec: EventSpec, index: number): StoredEvent {
-  const { name, family, action, keys = [], resource, credential, received, at: when, ...rest } = spec;
+  const {
+    name,
+    family,
+    action,
+    type,
+    keys = [],
+    resource,
+    resourceName,
+    credential,
+    received,
+    at: when,
+    ...rest
+  } = spec;
   const occurredAt = at(when);
   return {
     precision: 'ms',
@@ -184,7 +199,7 @@ function toEvent(spec: EventSpec, index: number): StoredEvent {
     family,
     source: family,
     nativeId: name,
-    type: action,
+    type: type ?? action,
     action,
     stage: stageOf(action),
     occurredAt,
@@ -192,7 +207,15 @@ function toEvent(spec: EventSpec, index: number): StoredEvent {
     unread: [],
     keys: keys.map(([role, key]) => ({ key, class: classOf(key), role, confidence: 'exact', field: 'fixture' })),
     ...(credential === undefined ? {} : { credential: { kind: 'fixture', key: credential } }),
-    ...(resource === undefined ? {} : { resource: { type: 'fixture', key: resource } }),
+    ...(resource === undefined && resourceName === undefined
+      ? {}
+      : {
+          resource: {
+            type: 'fixture',
+            key: resource ?? '',
+            ...(resourceName === undefined ? {} : { display: resourceName }),
+          },
+        }),
   };
 }
 

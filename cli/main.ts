@@ -11,6 +11,7 @@ import { identitiesCommand } from './commands/identities.ts';
 import { importCommand } from './commands/import.ts';
 import { pollCommand } from './commands/poll.ts';
 import { issuerCheckCommand } from './commands/issuer-check.ts';
+import { policyCommand } from './commands/policy.ts';
 import { rebuildCommand } from './commands/rebuild.ts';
 import { reportCommand } from './commands/report.ts';
 import { sourcesCommand } from './commands/sources.ts';
@@ -34,6 +35,7 @@ const COMMANDS: readonly Command[] = [
   sourcesCommand,
   deadLettersCommand,
   issuerCheckCommand,
+  policyCommand,
   rebuildCommand,
   topicsCommand,
 ];

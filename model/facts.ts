@@ -124,6 +124,8 @@ export interface Facts {
     /** Hash without the register of policy versions, which cannot hold its own hash. */
     readonly content_sha256?: string;
     readonly previous_sha256?: string;
+    /** Hash of each section of a policy, and the names of those that differ from the policy before. */
+    readonly sections?: Readonly<Record<string, string>>;
     readonly changed?: readonly string[];
   };
   /** Commits arrived on a branch. Authors and committers by e-mail: who wrote the change, whoever merged it. */

@@ -15,7 +15,8 @@ export const SOURCES = [
   'ssf.set',
   'github.audit',
 ] as const;
-export type Source = (typeof SOURCES)[number];
+/** A source, or Custody itself, for which there is no door. */
+export type Source = (typeof SOURCES)[number] | 'custody.self';
 
 /**
  * A family is what several sources say of the same happenings: the GitLab stream and its REST page are one family,
@@ -50,6 +51,7 @@ export type Topic = Family | typeof DEAD_LETTERS;
 export const TOPICS: readonly Topic[] = [...FAMILIES, DEAD_LETTERS];
 
 const FAMILY_OF: Record<Source, Family> = {
+  'custody.self': 'custody.self',
   'gitlab.audit-stream': 'gitlab.audit',
   'gitlab.audit-rest': 'gitlab.audit',
   'gitlab.webhook': 'gitlab.hook',
@@ -71,7 +73,7 @@ export function familyOf(source: Source): Family {
   return FAMILY_OF[source];
 }
 
-/** Whether a text is the name of a source. */
-export function isSource(text: string): text is Source {
+/** Whether a text is the name of a source that may be sent from outside. */
+export function isSource(text: string): text is Exclude<Source, 'custody.self'> {
   return (SOURCES as readonly string[]).includes(text);
 }

@@ -144,12 +144,20 @@ function controlPaths(): Json {
     ...parameter('framework', 'which framework', true),
     schema: { type: 'string', enum: [...FRAMEWORK_IDS, 'all'] },
   };
+  const windows = {
+    ...parameter('windows', 'how many windows of the same length before it', true),
+    schema: { type: 'integer' },
+  };
   return {
     '/v1/controls': get('The catalogue of control tests and the frameworks', [], { type: 'object' }),
     '/v1/controls/{test}': get('One test over a period', [path('test', 'such as T-01'), ...period, asOf], {
       type: 'object',
     }),
     '/v1/check': get('All tests of a framework over a period', [framework, ...period, asOf], { type: 'object' }),
+    '/v1/check/runs': get('What was kept of the checks of a period and as-of', [...period, asOf], { type: 'object' }),
+    '/v1/backtest': get('The same tests over windows before a period', [framework, ...period, asOf, windows], {
+      type: 'object',
+    }),
   };
 }
 

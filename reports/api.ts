@@ -13,7 +13,12 @@ export interface ReportsApiDeps {
 }
 
 const time = z.string().refine((text) => parseStamp(text) !== undefined, 'must be a time with a zone');
-const requestSchema = z.strictObject({ framework: z.enum(FRAMEWORK_IDS), from: time, to: time, as_of: time.optional() });
+const requestSchema = z.strictObject({
+  framework: z.enum(FRAMEWORK_IDS),
+  from: time,
+  to: time,
+  as_of: time.optional(),
+});
 
 /** `POST /v1/reports` starts a report, `GET /v1/reports/{id}` tells how far it is, `.../{file}` gives what it wrote. */
 export function createReportsApi(deps: ReportsApiDeps): FastifyPluginAsync {

@@ -4,6 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { takeFolder } from '../ingest/folder.ts';
 import type { Folder } from '../ingest/folder.ts';
 import type { Secrets } from '../ingest/intake/secrets.ts';
+import { createSelfLog } from '../ingest/self-log.ts';
 import { openEmbeddedLog } from '../ingest/log/embedded-log.ts';
 import type { EmbeddedLog } from '../ingest/log/local-index.ts';
 import type { PollService } from '../ingest/pollers/poll-service.ts';
@@ -19,6 +20,7 @@ import { createApp, createLogger } from './create-app.ts';
 import type { AppOptions, Route } from './create-app.ts';
 import { openLogHolder } from './log-holder.ts';
 import type { LogHolder } from './log-holder.ts';
+import { recordConfiguration } from './record-configuration.ts';
 import { createWorkerHolder } from './worker-holder.ts';
 import type { WorkerHolder } from './worker-holder.ts';
 
@@ -106,6 +108,8 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
       async listen(host, port) {
         const url = await listen(app, host, port);
         folder.announce({ url, token });
+        const told = tellConfiguration(options, { store, log, worker, logger });
+        closing.push(() => told);
         return url;
       },
       async settled() {
@@ -123,6 +127,21 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** Once all that the log holds is stored: which policy and catalogue this server works with, if they are new. */
+async function tellConfiguration(
+  { policy, now = () => Date.now() * 1_000 }: CustodyOptions,
+  { store, log, worker, logger }: Pick<Parts, 'store' | 'log' | 'logger'> & { worker: WorkerHolder },
+): Promise<void> {
+  try {
+    await worker.whole();
+    await worker.worker().idle();
+    await recordConfiguration(store.reader, policy, createSelfLog(log, policy.tenant, now));
+  } catch (error) {
+    // The next start tells it; what is served does not depend on it.
+    logger.warn({ err: error }, 'the policy in use could not be recorded');
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { openCredentials } from '../ingest/intake/credentials.ts';
 import { createReceiptSigner } from '../ingest/intake/receipts.ts';
@@ -10,11 +11,14 @@ import { pollRoutes } from '../ingest/pollers/poll-routes.ts';
 import type { PollService } from '../ingest/pollers/poll-service.ts';
 import { adapterFor } from '../ingest/sources/registry.ts';
 import { SOURCE_EPOCH } from '../ingest/worker/worker.ts';
+import type { CheckResult } from '../model/control.ts';
 import type { Policy } from '../model/policy.ts';
 import { Problem } from '../model/problem.ts';
 import { formatMicros, parseStamp } from '../model/time.ts';
 import type { Micros } from '../model/time.ts';
 import { createControlsApi } from '../query/controls/controls-api.ts';
+import type { CheckRequest } from '../query/controls/check-graph.ts';
+import { checkRowsOf } from '../query/controls/record-check.ts';
 import { runCheck } from '../query/controls/run-check.ts';
 import { createLogApi } from '../query/log/log-api.ts';
 import { createQueryApi } from '../query/query-api.ts';
@@ -23,6 +27,7 @@ import { createReportsApi } from '../reports/api.ts';
 import { buildModel } from '../reports/build-model.ts';
 import type { ModelSources } from '../reports/build-model.ts';
 import { createReportJobs } from '../reports/report-jobs.ts';
+import { storeCheckRun } from '../store/check-runs.ts';
 import type { Store } from '../store/clickhouse.ts';
 import type { Reader } from '../store/query.ts';
 import type { Authorize } from './authorize.ts';
@@ -88,13 +93,14 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       ready: () => Promise.resolve(worker.isWhole() && worker.worker().faults().length === 0),
     }),
   );
+  const record = recordChecks(deps);
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', async (request) => void (await authorize(request.headers.authorization, 'read')));
     // A verdict comes of sealed rows alone; the catalogue needs none.
     guarded.addHook('preHandler', async (request) => {
       if (Object.keys(request.query as object).length > 0) await deps.holder.sealed();
     });
-    await guarded.register(createControlsApi({ reader, policy, now }));
+    await guarded.register(createControlsApi({ reader, policy, now, record }));
   });
   await app.register(
     createLogApi({
@@ -106,7 +112,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       now,
     }),
   );
-  const sources = modelSources(reader, policy, now);
+  const sources = modelSources(reader, policy, now, record);
   const organisation = policy.organisation ?? policy.tenant;
   const jobs = await createReportJobs({
     folder: deps.reportsFolder,
@@ -146,14 +152,26 @@ function readerWhenWhole(reader: Reader, worker: WorkerHolder): Reader {
   };
 }
 
-function modelSources(reader: Reader, policy: Policy, now: () => Micros): ModelSources {
+/** Keeps each check beside the evidence; a check whose result cannot be kept is not answered. */
+function recordChecks({ store, policy, now, version }: RoutesDeps): RecordCheck {
+  return (result, request) => {
+    const mark = { run: randomUUID(), createdAt: now(), engine: version };
+    return storeCheckRun(store.writer, store.reader, policy.tenant, checkRowsOf(result, request, mark));
+  };
+}
+
+type RecordCheck = (result: CheckResult, request: CheckRequest) => Promise<void>;
+
+function modelSources(reader: Reader, policy: Policy, now: () => Micros, record: RecordCheck): ModelSources {
   const tracer = createTracer(reader, policy);
   return {
-    check: ({ framework, from, to, asOf }) =>
-      runCheck(
-        { reader, policy },
-        { framework, from: microsOf(from), to: microsOf(to), asOf: asOf === undefined ? now() : microsOf(asOf) },
-      ),
+    async check({ framework, from, to, asOf }) {
+      const period = { from: microsOf(from), to: microsOf(to), asOf: asOf === undefined ? now() : microsOf(asOf) };
+      const request = { framework, ...period };
+      const result = await runCheck({ reader, policy }, request);
+      await record(result, request);
+      return result;
+    },
     async trace(key, asOf) {
       try {
         return await tracer.trace(key, microsOf(asOf));

@@ -1,9 +1,14 @@
 import { pathWith, readJson } from '../api.ts';
+import type { Api } from '../api.ts';
 import { formatOption, frameworkOption, periodOption, refuseArguments, timeOption } from '../command.ts';
-import type { Command } from '../command.ts';
+import type { Command, CommandContext } from '../command.ts';
 import { openApi } from '../open-api.ts';
 import { FRAMEWORK_IDS } from '../../query/frameworks/registry.ts';
 import type { CheckResult } from '../../model/control.ts';
+import { backtestText } from '../../query/controls/backtest.ts';
+import type { Backtest } from '../../query/controls/backtest.ts';
+import type { StoredRun } from '../../query/controls/period-figures.ts';
+import { compareWithStored, comparisonText } from '../../query/controls/record-check.ts';
 import { checkText } from '../../query/controls/check-text.ts';
 
 export const checkCommand: Command = {
@@ -14,15 +19,20 @@ Usage: custody check --framework soc2|iso27001|all --from TIME --to TIME [--as-o
 
 Runs each control test over its whole population: every item passes, is an exception, or cannot be decided and says why.
 --as-of shows what was known then: only what had arrived by that moment counts. The same inputs give the same bytes.
-The exit code is 1 where a test notes exceptions or cannot conclude.
+Each result is kept with its digest; with --as-of it is also compared with what was kept of the same period and as-of.
+--backtest N runs the same tests over the N windows of the same length before the period, and tells what drifted.
+The exit code is 1 where a test notes exceptions, cannot conclude, or differs from what was kept.
 
-  custody check --framework soc2 --from 2026-07-01 --to 2026-10-01`,
+  custody check --framework soc2 --from 2026-07-01 --to 2026-10-01
+  custody check --framework soc2 --from 2026-07-01 --to 2026-10-01 --as-of 2026-10-02T08:00:00Z
+  custody check --framework soc2 --from 2026-09-01 --to 2026-10-01 --backtest 3`,
   options: {
     framework: { type: 'string' },
     from: { type: 'string' },
     to: { type: 'string' },
     'as-of': { type: 'string' },
     test: { type: 'string' },
+    backtest: { type: 'string' },
   },
   describe: {
     framework: 'soc2, iso27001 or all',
@@ -30,6 +40,7 @@ The exit code is 1 where a test notes exceptions or cannot conclude.
     to: 'first moment after the period',
     'as-of': 'what was known at this moment (default: now)',
     test: 'only these tests, such as T-01,T-09',
+    backtest: 'compare with so many windows of the same length before the period',
   },
   async run(args, context) {
     refuseArguments(args, 'check');
@@ -43,8 +54,15 @@ The exit code is 1 where a test notes exceptions or cannot conclude.
     };
     const api = await openApi(context, { reads: true });
     try {
+      const windows = args.values['backtest'];
+      if (typeof windows === 'string') return await showBacktest(api, { ...query, windows }, format, context);
+      const stored = query.as_of === undefined ? undefined : await readStored(api, query);
       const result = await readJson<CheckResult>(await api.send('GET', pathWith('/v1/check', query)));
+      const comparison = stored && compareWithStored(result, stored);
+      // The result alone goes to stdout, so that the same inputs give the same bytes; what was kept is told beside it.
+      if (comparison) context.say(comparisonText(comparison));
       await context.out(format === 'json' ? `${JSON.stringify(result)}\n` : checkText(result));
+      if (comparison?.agreement === 'differs') return 1;
       return result.tests.some((test) => test.result === 'exceptions_noted' || test.result === 'unable_to_conclude')
         ? 1
         : 0;
@@ -53,3 +71,23 @@ The exit code is 1 where a test notes exceptions or cannot conclude.
     }
   },
 };
+
+/** What was kept of the period and as-of before this run. */
+async function readStored(
+  api: Api,
+  { from, to, as_of }: Record<string, string | undefined>,
+): Promise<readonly StoredRun[]> {
+  const answer = await api.send('GET', pathWith('/v1/check/runs', { from, to, as_of }));
+  return (await readJson<{ runs: readonly StoredRun[] }>(answer)).runs;
+}
+
+async function showBacktest(
+  api: Api,
+  query: Record<string, string | undefined>,
+  format: 'text' | 'json',
+  context: CommandContext,
+): Promise<number> {
+  const backtest = await readJson<Backtest>(await api.send('GET', pathWith('/v1/backtest', query)));
+  await context.out(format === 'json' ? `${JSON.stringify(backtest)}\n` : backtestText(backtest));
+  return backtest.tests.some(({ drift }) => drift.verdict === 'worse') ? 1 : 0;
+}

@@ -60,7 +60,9 @@ export function openCredentials(policy: Policy, secrets: Secrets): CredentialBoo
     of: (source) =>
       all.filter(
         ({ installation }) =>
-          installation.family === familyOf(source) && (installation.sources?.includes(source) ?? true),
+          source !== 'custody.self' &&
+          installation.family === familyOf(source) &&
+          (installation.sources?.includes(source) ?? true),
       ),
   };
 }

@@ -1,6 +1,7 @@
 import type { Source } from '../../model/source.ts';
 import type { SourceAdapter } from './adapter.ts';
 import { awsCloudtrail } from './aws-cloudtrail.ts';
+import { custodySelf } from './custody-self.ts';
 import { entraLog } from './entra-log.ts';
 import { githubAudit } from './github-audit.ts';
 import { gitlabAuditRest, gitlabAuditStream } from './gitlab-audit.ts';
@@ -16,6 +17,7 @@ import { vaultAudit } from './vault-audit.ts';
 
 /** Every adapter that is built, by the name of its source. A new source is a file and a line here. */
 const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {
+  'custody.self': custodySelf,
   'issuer.cloudevents': issuerCloudevents,
   'aws.cloudtrail': awsCloudtrail,
   'kubernetes.audit': kubernetesAudit,

@@ -61,7 +61,7 @@ export function deriveRecord(arrived: DeriveInput, context: DeriveContext): Deri
   const unreadable = input.headers.get(HEADERS.unreadable);
   if (unreadable !== undefined) return refuseUnreadable(unreadable);
   const source = input.headers.get(HEADERS.source) ?? '';
-  const adapter = isSource(source) ? context.adapterFor(source) : undefined;
+  const adapter = isSource(source) || source === 'custody.self' ? context.adapterFor(source) : undefined;
   if (!adapter) return refuse('unknown_source', 'no adapter for the source that the record names');
   const json = parseJson(input.value);
   if (json === undefined) return refuse('unreadable', 'the value is not JSON');

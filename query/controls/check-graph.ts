@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import { canonicalJson } from '../../model/canonical-json.ts';
 import type { CheckResult, FrameworkId, SourceState, TestId, TestResult } from '../../model/control.ts';
 import type { Policy } from '../../model/policy.ts';
+import { policySha256 } from '../../model/policy-hash.ts';
 import { Problem } from '../../model/problem.ts';
 import { formatMicros } from '../../model/time.ts';
 import type { Micros } from '../../model/time.ts';
@@ -82,7 +81,7 @@ function describeCheck({ policy, request, sources }: CheckInput, tests: readonly
     to: formatMicros(request.to),
     as_of: formatMicros(request.asOf),
     catalogue_version: catalogueVersion(),
-    policy_sha256: createHash('sha256').update(canonicalJson(policy)).digest('hex'),
+    policy_sha256: policySha256(policy),
     sources,
     tests,
   };

@@ -71,6 +71,7 @@ function describeTest(test: TestResult): readonly string[] {
     ...test.gaps.map((gap) => `  gap: ${gap}`),
     `  Population: ${test.population.definition}`,
     `  ${test.population.count} items, SHA-256 ${test.population.sha256}`,
+    ...Object.entries(test.analytics ?? {}).map(([name, figure]) => `  ${name}: ${figure}`),
     ...shown.flatMap(describeItem),
     ...(left > 0 ? [`  ... and ${left} more, in the JSON`] : []),
     '',

@@ -3,6 +3,7 @@ import type { Micros } from '../../model/time.ts';
 import type { Reader } from '../../store/query.ts';
 import { toStoredEvent } from '../../store/queries/event-row.ts';
 import { findActionEvents } from '../../store/queries/find-action-events.ts';
+import { findCheckJobs } from '../../store/queries/find-check-jobs.ts';
 import { findEventsInPeriod } from '../../store/queries/find-period-events.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
 import type { Graph } from '../chains/graph.ts';
@@ -54,6 +55,13 @@ export async function loadPeriod(reader: Reader, tenant: string, rules: Rules, p
     const found = await reader.read(findActionEvents(tenant, actions, Math.max(0, period.from - back), to, asOfMs));
     return found.map(toStoredEvent);
   };
+  // The checks of a commit may have run long before it is deployed; only those that the policy names are read.
+  const checksBefore = async (): Promise<readonly StoredEvent[]> => {
+    const names = [...new Set(rules.policy.projects.flatMap(({ required_checks: checks }) => checks))];
+    if (names.length === 0) return [];
+    const since = Math.max(0, period.from - STATES_BACK_US);
+    return (await reader.read(findCheckJobs(tenant, names, since, period.to, asOfMs))).map(toStoredEvent);
+  };
   return loadGraph(reader, tenant, [], {
     asOf: period.asOf,
     rules,
@@ -63,6 +71,7 @@ export async function loadPeriod(reader: Reader, tenant: string, rules: Rules, p
       ...(await around(DOINGS, DOINGS_BACK_US)),
       ...(await around(STATES, STATES_BACK_US)),
       ...(await around(IDENTITIES, period.from)),
+      ...(await checksBefore()),
     ],
   });
 }

@@ -7,11 +7,15 @@ import { countEventDays } from '../../store/queries/count-days.ts';
 import { readSources } from '../sources.ts';
 import { checkGraphInSteps, selectTests } from './check-graph.ts';
 import type { CheckRequest } from './check-graph.ts';
+import type { LedgerEvidence } from './period-figures.ts';
+import { loadFigures } from './load-figures.ts';
 import { loadPeriod } from './load-period.ts';
 
 export interface CheckDeps {
   readonly reader: Reader;
   readonly policy: Policy;
+  /** What signed checkpoints say of the records; absent where none are made. */
+  readonly ledger?: () => Promise<LedgerEvidence | undefined>;
 }
 
 /**
@@ -26,5 +30,7 @@ export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<
   const sources = await readSources(deps.reader, deps.policy, { asOf: request.asOf, until: request.to, detail: true });
   const asOfMs = Math.floor(request.asOf / 1_000);
   const days = await deps.reader.read(countEventDays(deps.policy.tenant, request.from, request.to, asOfMs));
-  return checkGraphInSteps({ graph, sources, policy: deps.policy, request, days }, setImmediate);
+  const needed = new Set(selectTests(request).flatMap((test) => test.needs ?? []));
+  const figures = await loadFigures(deps.reader, deps.policy, request, needed, deps.ledger);
+  return checkGraphInSteps({ graph, sources, policy: deps.policy, request, days, figures }, setImmediate);
 }

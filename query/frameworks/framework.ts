@@ -54,7 +54,11 @@ export function parseFramework(text: string, file: string): Framework {
   const read = schema.safeParse(document.toJS());
   const line = (path: readonly PropertyKey[]): string => `line ${lineOfPath(document, lines, path) ?? 1}`;
   if (!read.success) {
-    const faults = read.error.issues.map(({ path, message }) => `${line(path)}, ${path.join('.')}: ${message}`);
+    const faults = read.error.issues.map((issue) => {
+      // Of a key that is wrong, what is wrong stands one level below.
+      const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+      return `${line(issue.path)}, ${issue.path.join('.')}: ${message}`;
+    });
     throw new Problem('configuration', `${file} is not a framework:\n  ${faults.join('\n  ')}`, { faults });
   }
   const { id, title, edition, requirements, mapping } = read.data;

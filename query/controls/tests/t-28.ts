@@ -11,7 +11,7 @@ import type { Deployed } from '../deployments.ts';
 export const T28: ControlTest<Deployed> = {
   id: 'T-28',
   version: 1,
-  title: 'Required checks passed',
+  title: 'Required checks succeeded',
   control:
     'Each check that a project requires has succeeded for the commit before it is deployed to production, and none of them may fail without stopping the pipeline.',
   key: false,

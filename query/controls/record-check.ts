@@ -91,7 +91,7 @@ export function compareWithStored(result: CheckResult, stored: readonly StoredRu
 /** A comparison for people: one line where all agrees, else each test that does not. */
 export function comparisonText({ agreement, tests }: Comparison): string {
   const of = (one: Agreement): readonly Comparison['tests'][number][] => tests.filter((test) => test.agreement === one);
-  switch (agreement) {
+  switch (agreement as string) {
     case 'agrees':
       return `The digests of all ${tests.length} tests agree with what was stored.\n`;
     case 'not_stored':

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Query } from '../query.ts';
 
-const count = z.string().transform(Number);
+const count = z.coerce.number();
 const hourRow = z.object({
   family: z.string(),
   instance: z.string(),

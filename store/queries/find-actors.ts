@@ -8,8 +8,8 @@ const actorRow = z.object({
   actor_kind: z.string(),
   actor: z.string(),
   native_id: z.string(),
-  first_us: z.string().transform(Number),
-  at_us: z.string().transform(Number),
+  first_us: z.coerce.number(),
+  at_us: z.coerce.number(),
 });
 export type ActorRow = z.output<typeof actorRow>;
 

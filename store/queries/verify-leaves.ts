@@ -5,8 +5,8 @@ const dayRow = z.object({
   family: z.string(),
   instance: z.string(),
   day: z.string(),
-  records: z.string().transform(Number),
-  altered: z.string().transform(Number),
+  records: z.coerce.number(),
+  altered: z.coerce.number(),
   places: z.array(z.string()),
 });
 export type LeafDayRow = z.output<typeof dayRow>;
@@ -25,14 +25,14 @@ export function verifyLeaves(tenant: string, fromUs: number, toUs: number, asOfM
   const entry = `concat(unhex('00'), 'audit-leaf/v1\\ncustody.', tenant, '/', topic, '/', toString(partition), '\\n', toString(source_epoch), '\\n', topic, '\\n',
       toString(partition), '\\n', toString(records.offset), '\\n', toString(toUnixTimestamp64Milli(received_at)), '\\nrecord\\n', lower(hex(SHA256(frame))), '\\n')`;
   return {
-    sql: `SELECT family, instance, day, count() AS records, countIf(altered) AS altered, groupArrayIf(5)(place, altered) AS places
+    sql: `SELECT family, instance, day, count() AS records, countIf(is_altered) AS altered, groupArrayIf(5)(place, is_altered) AS places
 FROM
 (
   SELECT topic AS family, instance, toString(toDate(received_at, 'UTC')) AS day,
     concat(topic, '/', toString(partition), '/', toString(records.offset)) AS place,
     JSONExtractKeysAndValues(headers, 'String') AS pairs,
     ${frame} AS frame,
-    hex(leaf) != hex(SHA256(${entry})) AS altered
+    hex(leaf) != hex(SHA256(${entry})) AS is_altered
   FROM records
   WHERE tenant = {tenant:String} AND received_at <= fromUnixTimestamp64Milli({as_of:Int64}) AND ref IN
   (

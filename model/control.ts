@@ -174,6 +174,16 @@ export interface CheckResult {
   readonly tests: readonly TestResult[];
 }
 
+/** By what an issued report is known, why another follows it, and which tests say something else since. */
+export interface SupplementTo {
+  readonly version: string;
+  readonly as_of: string;
+  readonly manifest_sha256: string;
+  readonly reason: string;
+  /** "T-01: exceptions 2 -> 3, population 40 -> 41", one a test that changed. */
+  readonly changes: readonly string[];
+}
+
 /** Everything a report shows: the check and the chain behind each exception (by item). */
 export interface ReportModel extends CheckResult {
   readonly framework: FrameworkId;
@@ -182,5 +192,7 @@ export interface ReportModel extends CheckResult {
   readonly status?: 'draft' | 'issued';
   /** Version of the report, in management's counting. */
   readonly version?: string;
+  /** The issued report of the same period that this one adds to; it never replaces that one. */
+  readonly supplement_to?: SupplementTo;
   readonly chains: readonly { readonly item: string; readonly test: TestId; readonly chain: Chain }[];
 }

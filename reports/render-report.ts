@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { canonicalJson } from '../model/canonical-json.ts';
-import type { ReportModel } from '../model/control.ts';
+import type { ReportModel, TestId } from '../model/control.ts';
 import { Problem } from '../model/problem.ts';
 import { parseStamp } from '../model/time.ts';
 import { frameworkOf } from '../query/frameworks/registry.ts';
@@ -8,6 +8,7 @@ import { drawContents, planContents } from './pdf/contents.ts';
 import { attachFile, closeDocument, openDocument, sha256, writeDocument } from './pdf/document.ts';
 import type { Attachment } from './pdf/document.ts';
 import { closeTag, openTag } from './pdf/struct.ts';
+import type { TestExtras } from './pack/pack-model.ts';
 import { planReport } from './plan.ts';
 import type { ReportContext } from './report-context.ts';
 import { drawChains } from './sections/chains.ts';
@@ -40,13 +41,24 @@ export interface RenderedReport {
   readonly sha256: string;
 }
 
+export interface RenderOptions {
+  /** Source, period and sample of each population, where the report is part of a pack. */
+  readonly extras?: ReadonlyMap<TestId, TestExtras>;
+  /** Ends the drawing between two sections; the file is then not there. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Writes the report of a model as one PDF that is PDF/A-3a and PDF/UA-1, to a path (written whole, then renamed) or to a
  * stream, which is ended. The same model always gives the same bytes: every time in it is the model's, in UTC. The pages
  * flow out while they are drawn. Throws `internal` if a page would show less than the model holds, `invalid_request` if
  * `as_of` is no time.
  */
-export async function renderReport(model: ReportModel, out: Writable | string): Promise<RenderedReport> {
+export async function renderReport(
+  model: ReportModel,
+  out: Writable | string,
+  options: RenderOptions = {},
+): Promise<RenderedReport> {
   const created = parseStamp(model.as_of);
   if (!created) throw new Problem('invalid_request', 'the model of the report has no readable as_of');
   const date = new Date(Math.floor(created.at / 1_000));
@@ -73,7 +85,8 @@ export async function renderReport(model: ReportModel, out: Writable | string): 
     bytes: content.length,
     sha256: sha256(content),
   }));
-  const context: ReportContext = { sheet, model, framework, plan, digest, attached };
+  const extras = options.extras ?? new Map<TestId, TestExtras>();
+  const context: ReportContext = { sheet, model, framework, plan, digest, attached, extras };
   let pages = 0;
   const written = await writeDocument(sheet, out, async () => {
     const part = (): typeof root => (sheet.section = openTag(sheet, root, 'Sect'));
@@ -84,6 +97,7 @@ export async function renderReport(model: ReportModel, out: Writable | string): 
     const contentsPart = part();
     sheet.page += contents.pages.length;
     for (const draw of SECTIONS) {
+      options.signal?.throwIfAborted();
       const section = part();
       await draw(context);
       closeTag(section);

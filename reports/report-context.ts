@@ -1,4 +1,4 @@
-import type { ReportModel } from '../model/control.ts';
+import type { ReportModel, TestId } from '../model/control.ts';
 import type { Framework } from '../query/frameworks/framework.ts';
 import { drawTable, cell } from './pdf/table.ts';
 import type { Cell } from './pdf/table.ts';
@@ -6,6 +6,7 @@ import { toneColor } from './pdf/blocks.ts';
 import type { Sheet } from './pdf/page.ts';
 import type { Rich, Span } from './pdf/plain-layout.ts';
 import { COLORS, SIZES } from './pdf/style.ts';
+import type { TestExtras } from './pack/pack-model.ts';
 import type { Plan } from './plan.ts';
 import type { Mark } from './wording.ts';
 
@@ -26,6 +27,8 @@ export interface ReportContext {
   /** SHA-256 of the canonical JSON of the model: two reports with the same digest say the same. */
   readonly digest: string;
   readonly attached: readonly AttachedFile[];
+  /** Source, period and sample of each population; empty where the report stands alone. */
+  readonly extras: ReadonlyMap<TestId, TestExtras>;
 }
 
 /** Sign and word of a mark, bold and in its colour. */

@@ -105,7 +105,7 @@ export function procedureSentence(test: TestResult, check: Pick<CheckResult, 'fr
     test.attributes.length === 1 ? 'the attribute below' : `the ${test.attributes.length} attributes below`;
   const excluded = excludedOf(test);
   const members = `all ${nounOf(test.population.count - excluded, 'item')} of the population${excluded > 0 ? ' that no rule excludes' : ''}`;
-  return `Re-performed the check of ${attributes} for ${members}, from ${showTime(check.from)} to ${showTime(check.to)} (end excluded). No sample was drawn.`;
+  return `Re-performed the check of ${attributes} for ${members}, from ${showTime(check.from)} to ${showTime(check.to)} (end excluded). The population was tested, not a sample of it.`;
 }
 
 /** How many members of a population a rule of the fixed list excludes. */

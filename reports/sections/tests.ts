@@ -8,6 +8,7 @@ import type { Fact, ReportContext } from '../report-context.ts';
 import { RESULT_MARKS, closed, formatCount, procedureSentence, resultSentences, sourceSentence } from '../wording.ts';
 import { drawItems } from './items.ts';
 import { openSection } from './open-section.ts';
+import { drawIpe, drawSample } from './samples.ts';
 
 /** Section 5: each test on pages of its own: control, procedure, population, result, and every item that did not pass. */
 export async function drawTests(context: ReportContext): Promise<void> {
@@ -48,10 +49,12 @@ async function drawTest(context: ReportContext, test: TestResult): Promise<void>
     ['Does not show', closed(test.does_not_prove)],
     ['Requirements', requirementsOf(test, model.framework)],
   ]);
+  await drawIpe(context, test);
   await drawAttributes(context, test);
   await drawItems(context, test, 'exception');
   await drawItems(context, test, 'undetermined');
   if (itemsOf(test, 'excluded').length > 0) await drawItems(context, test, 'excluded');
+  await drawSample(context, test);
 }
 
 async function drawAttributes({ sheet }: ReportContext, test: TestResult): Promise<void> {

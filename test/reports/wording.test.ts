@@ -98,7 +98,7 @@ describe('results', () => {
 
   test('the procedure says that all were tested, and of what', () => {
     expect(procedureSentence(find('T-01'), model)).toBe(
-      'Re-performed the check of the 3 attributes below for all 1,281 items of the population that no rule excludes, from 2026-04-01 00:00:00 UTC to 2026-07-01 00:00:00 UTC (end excluded). No sample was drawn.',
+      'Re-performed the check of the 3 attributes below for all 1,281 items of the population that no rule excludes, from 2026-04-01 00:00:00 UTC to 2026-07-01 00:00:00 UTC (end excluded). The population was tested, not a sample of it.',
     );
   });
 });

@@ -1,0 +1,154 @@
+import type { Framework } from '../../query/frameworks/framework.ts';
+import type { TestResult } from '../../model/control.ts';
+import { RESULT_MARKS } from '../wording.ts';
+import { csvLine } from './csv.ts';
+import type { CellValue } from './csv.ts';
+import type { PackFolder } from './pack-folder.ts';
+import type { PackModel } from './pack-model.ts';
+
+/**
+ * The tables beside the tests: sources, their gaps, the exceptions with empty columns for management's words, and for
+ * ISO 27001 the extract for the statement of applicability.
+ */
+export async function writeGovernance(folder: PackFolder, model: PackModel, framework: Framework): Promise<void> {
+  const { report } = model;
+  await writeTable(folder, 'ipe/sources.csv', 'sources', SOURCE_COLUMNS, sourceRows(model));
+  await writeTable(
+    folder,
+    'ipe/stream-gaps.csv',
+    'stream_gaps',
+    ['family', 'instance', 'from_utc', 'to_utc', 'kind', 'reason'],
+    report.sources.flatMap(({ family, instance, gaps }) =>
+      gaps.map((gap) => [family, instance, gap.from, gap.to, gap.kind ?? '', gap.reason]),
+    ),
+  );
+  await writeTable(
+    folder,
+    'governance/exceptions-register.csv',
+    'exceptions_register',
+    REGISTER_COLUMNS,
+    report.tests.flatMap((test) => registerRows(test)),
+  );
+  if (report.framework === 'iso27001')
+    await writeTable(folder, 'governance/soa.csv', 'soa_extract', SOA_COLUMNS, soaRows(model, framework));
+}
+
+const SOURCE_COLUMNS = [
+  'family',
+  'instance',
+  'registered',
+  'integrity',
+  'records',
+  'accepted',
+  'duplicate',
+  'conflict',
+  'rejected',
+  'first_event_utc',
+  'last_event_utc',
+  'last_received_utc',
+  'gaps',
+] as const;
+
+function sourceRows({ report }: PackModel): readonly (readonly CellValue[])[] {
+  return report.sources.map((source) => [
+    source.family,
+    source.instance,
+    source.registered ? 'yes' : 'no',
+    source.integrity,
+    source.records,
+    source.accepted,
+    source.duplicate,
+    source.conflict,
+    Object.values(source.rejected).reduce((sum, count) => sum + count, 0),
+    source.first_occurred_at ?? '',
+    source.last_occurred_at ?? '',
+    source.last_received_at ?? '',
+    source.gaps.length,
+  ]);
+}
+
+// The facts are Custody's; everything from "class" on is for management and the auditor (controls.md 3.5).
+const REGISTER_COLUMNS = [
+  'test',
+  'attribute',
+  'item',
+  'at_utc',
+  'facts',
+  'evidence',
+  'class',
+  'severity',
+  'root_cause',
+  'compensating_control',
+  'owner',
+  'correction_due',
+  'management_response',
+  'response_by',
+  'response_date',
+  're_test',
+] as const;
+
+function registerRows(test: TestResult): readonly (readonly CellValue[])[] {
+  return test.items
+    .filter((item) => item.verdict === 'exception')
+    .map((item) => [
+      test.test,
+      item.attribute ?? '',
+      item.item,
+      item.at,
+      item.finding,
+      item.evidence.join(' '),
+      ...Array.from({ length: 10 }, () => ''),
+    ]);
+}
+
+// All 93 rows. Custody never says of a control that it is applicable or implemented: those columns are empty.
+const SOA_COLUMNS = [
+  'control',
+  'title',
+  'applicable',
+  'justification',
+  'status',
+  'how_and_owner',
+  'chains_can_show',
+  'evidence',
+  'last_tested_utc',
+  'result',
+  'still_needed_from_elsewhere',
+  'residual_notes',
+] as const;
+
+function soaRows({ report }: PackModel, framework: Framework): readonly (readonly CellValue[])[] {
+  return framework.requirements.map((requirement) => {
+    const tests = report.tests.filter((test) =>
+      test.mappings.some((one) => one.framework === report.framework && one.requirement === requirement.id),
+    );
+    const tested = tests.length > 0;
+    return [
+      requirement.id,
+      requirement.title,
+      '',
+      '',
+      '',
+      '',
+      requirement.grade,
+      tests.map((test) => `tests/${test.test}/result.json`).join(' '),
+      tested ? report.as_of : '',
+      tests.map((test) => `${test.test}: ${RESULT_MARKS[test.result].word}`).join('; '),
+      tested ? (requirement.stillNeeded ?? 'Evidence of everything beyond the tests named') : 'All of it',
+      '',
+    ];
+  });
+}
+
+async function writeTable(
+  folder: PackFolder,
+  path: string,
+  role: string,
+  columns: readonly string[],
+  rows: readonly (readonly CellValue[])[],
+): Promise<void> {
+  const file = await folder.open(path, role);
+  await file.write(csvLine(columns));
+  for (const row of rows) await file.row(csvLine(row));
+  await file.close();
+}

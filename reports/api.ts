@@ -1,48 +1,45 @@
 import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import type { FastifyPluginAsync } from 'fastify';
-import { z } from 'zod';
-import { FRAMEWORK_IDS } from '../query/frameworks/registry.ts';
-import { Problem } from '../model/problem.ts';
-import { parseStamp } from '../model/time.ts';
+import type { ReportJob } from './job-store.ts';
 import type { ReportJobs } from './report-jobs.ts';
+import { readReportBody } from './report-request.ts';
 
 export interface ReportsApiDeps {
   readonly jobs: ReportJobs;
-  /** Throws unless the Authorization header allows it. */
-  readonly authorize: (authorization: string | undefined, permission: 'report') => Promise<unknown>;
+  /** Throws unless the Authorization header allows it; tells who it is. */
+  readonly authorize: (
+    authorization: string | undefined,
+    permission: 'report',
+  ) => Promise<{ readonly subject: string }>;
+  /** The moment of a request, as text in UTC: the as-of where none is asked for. */
+  readonly now: () => string;
 }
 
-const time = z.string().refine((text) => parseStamp(text) !== undefined, 'must be a time with a zone');
-const requestSchema = z.strictObject({
-  framework: z.enum(FRAMEWORK_IDS),
-  from: time,
-  to: time,
-  as_of: time.optional(),
-});
-
-/** `POST /v1/reports` starts a report, `GET /v1/reports/{id}` tells how far it is, `.../{file}` gives what it wrote. */
+/**
+ * `POST /v1/reports` starts a report, `GET /v1/reports` lists them, `GET /v1/reports/{id}` tells how far one is,
+ * `.../progress` tells it as it goes on (NDJSON), `DELETE` cancels it, `.../{file}` gives what it wrote.
+ */
 export function createReportsApi(deps: ReportsApiDeps): FastifyPluginAsync {
+  const { jobs } = deps;
   return (app) => {
     app.addHook('onRequest', async (request) => void (await deps.authorize(request.headers.authorization, 'report')));
-    app.post('/v1/reports', (request, reply) => {
-      const read = requestSchema.safeParse(request.body);
-      if (!read.success)
-        throw new Problem(
-          'invalid_request',
-          read.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`).join('; '),
-        );
-      const { framework, from, to, as_of: asOf } = read.data;
-      if (Date.parse(from) >= Date.parse(to)) throw new Problem('invalid_request', 'from must be before to');
-      const job = deps.jobs.start({ framework, from, to, ...(asOf === undefined ? {} : { asOf }) });
+    app.post('/v1/reports', async (request, reply) => {
+      const { subject } = await deps.authorize(request.headers.authorization, 'report');
+      const job = await jobs.start(readReportBody(request.body, deps.now(), subject));
       return reply.code(202).header('location', `/v1/reports/${job.id}`).send(job);
     });
-    app.get<{ Params: { id: string } }>('/v1/reports/:id', (request) =>
-      Promise.resolve(deps.jobs.get(request.params.id)),
-    );
+    app.get('/v1/reports', () => Promise.resolve({ reports: jobs.list() }));
+    app.get<{ Params: { id: string } }>('/v1/reports/:id', (request) => Promise.resolve(jobs.get(request.params.id)));
+    app.delete<{ Params: { id: string } }>('/v1/reports/:id', (request) => jobs.cancel(request.params.id));
+    app.get<{ Params: { id: string } }>('/v1/reports/:id/progress', (request, reply) => {
+      jobs.get(request.params.id);
+      return reply.type('application/x-ndjson').send(Readable.from(tellProgress(jobs, request.params.id)));
+    });
     app.get<{ Params: { id: string; file: string } }>('/v1/reports/:id/:file', (request, reply) => {
-      const { path, file } = deps.jobs.fileOf(request.params.id, request.params.file);
+      const { path, file } = jobs.fileOf(request.params.id, request.params.file);
       return reply
-        .type('application/pdf')
+        .type(file.name.endsWith('.zip') ? 'application/zip' : 'application/pdf')
         .header('content-length', file.bytes)
         .header('x-content-sha256', file.sha256)
         .header('content-disposition', `attachment; filename="${file.name}"`)
@@ -50,4 +47,22 @@ export function createReportsApi(deps: ReportsApiDeps): FastifyPluginAsync {
     });
     return Promise.resolve();
   };
+}
+
+const EVERY_MS = 100;
+
+/** `{"progress": {...}}` lines, at most ten a second, then `{"result": JOB}` or, if it failed, `{"problem": {...}}`. */
+async function* tellProgress(jobs: ReportJobs, id: string): AsyncGenerator<string, void, undefined> {
+  let last: ReportJob | undefined;
+  let told = 0;
+  for await (const job of jobs.watch(id)) {
+    const isNew = last?.progress.stage !== job.progress.stage || Date.now() - told >= EVERY_MS;
+    last = job;
+    if ((job.status === 'waiting' || job.status === 'running') && isNew) {
+      told = Date.now();
+      yield `${JSON.stringify({ progress: { status: job.status, ...job.progress } })}\n`;
+    }
+  }
+  if (last?.problem) yield `${JSON.stringify({ problem: last.problem })}\n`;
+  else yield `${JSON.stringify({ result: last })}\n`;
 }

@@ -1,145 +1,185 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ReportModel, TestResultName } from '../model/control.ts';
 import { Problem } from '../model/problem.ts';
-import type { CheckRequest } from './build-model.ts';
-import { renderReport } from './render-report.ts';
-
-/** How far a report is, and what came of it. */
-export interface ReportJob {
-  readonly id: string;
-  readonly status: 'waiting' | 'running' | 'done' | 'failed';
-  readonly request: CheckRequest;
-  readonly progress: { readonly stage: string; readonly done: number; readonly total: number };
-  readonly files: readonly ReportFile[];
-  /** Results by test, once they are known: what a person wants to see first. */
-  readonly results: readonly {
-    readonly test: string;
-    readonly title: string;
-    readonly result: TestResultName;
-    readonly exceptions: number;
-    readonly undetermined: number;
-  }[];
-  /** Why it failed, in words for the caller. */
-  readonly problem?: { readonly code: string; readonly detail: string };
-}
-
-export interface ReportFile {
-  readonly name: string;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly pages: number;
-}
+import { refuseOverwriting } from './build-pack.ts';
+import { openIssued } from './issued.ts';
+import type { IssuedReports } from './issued.ts';
+import { forgetJob, loadJobs, saveJob } from './job-store.ts';
+import type { ReportFile, ReportJob } from './job-store.ts';
+import { makeReport } from './make-report.ts';
+import type { BuildJob } from './make-report.ts';
+import type { ReportRequest } from './report-request.ts';
 
 export interface ReportJobsDeps {
-  /** Where the files are kept until they are fetched; emptied at start. */
+  /** Where jobs, their files and the issued reports are kept. */
   readonly folder: string;
-  readonly build: (request: CheckRequest, onProgress: (done: number, total: number) => void) => Promise<ReportModel>;
+  readonly build: BuildJob;
+  /** Told what went wrong inside, for the log of the server. */
+  readonly onFault?: (error: unknown) => void;
 }
 
 export interface ReportJobs {
-  start(request: CheckRequest): ReportJob;
+  /** Refused (`conflict`) where an issued report would be written over. */
+  start(request: ReportRequest): Promise<ReportJob>;
   get(id: string): ReportJob;
+  /** The newest first. */
+  list(): readonly ReportJob[];
+  /** Ends a job that waits or runs; `conflict` if it has ended. */
+  cancel(id: string): Promise<ReportJob>;
+  /** The job each time something of it changed, the last time when it has ended. */
+  watch(id: string): AsyncGenerator<ReportJob, void, undefined>;
   /** Path of a finished file; the name must be one of the job's own. */
   fileOf(id: string, name: string): { readonly path: string; readonly file: ReportFile };
   /** Resolves when no report is being made. */
   idle(): Promise<void>;
+  /** Stops what runs without ending it: it is taken up again at the next start. */
+  close(): Promise<void>;
 }
 
 const MAX_KEPT = 50;
 const MAX_WAITING = 20;
 
 /**
- * Makes reports one after the other: each holds a whole population in memory, so two at once would double the peak.
- * The newest fifty are kept; older ones are removed with their files.
+ * Makes reports one after the other: each holds a whole check in memory, so two at once would double the peak. Requests
+ * are on the disk before they are answered; what a stop interrupted is made anew at the next start, as of the same moment.
+ * The newest fifty jobs are kept, issued reports for good.
  */
 export async function createReportJobs(deps: ReportJobsDeps): Promise<ReportJobs> {
-  await rm(deps.folder, { recursive: true, force: true });
   await mkdir(deps.folder, { recursive: true, mode: 0o700 });
-  const jobs = new Map<string, ReportJob>();
+  const issued = await openIssued(join(deps.folder, 'issued'));
+  const jobs = new Map((await loadJobs(deps.folder)).map((job) => [job.id, job]));
+  const running = new Map<string, { control: AbortController; isFinal: boolean }>();
+  const watchers = new Map<string, Set<() => void>>();
+  const stopped = new AbortController();
   let queue: Promise<void> = Promise.resolve();
+
   const update = (id: string, change: Partial<ReportJob>): void => {
     const job = jobs.get(id);
     if (job) jobs.set(id, { ...job, ...change });
+    for (const wake of watchers.get(id) ?? []) wake();
   };
-  const get = (id: string): ReportJob => {
-    const job = jobs.get(id);
-    if (!job)
-      throw new Problem('not_found', 'There is no report of this id; reports are kept until the server restarts.');
-    return job;
+  const get = (id: string): ReportJob => jobs.get(id) ?? unknownJob();
+  const enqueue = (id: string): void => {
+    queue = queue.then(async () => {
+      if (stopped.signal.aborted || get(id).status !== 'waiting') return;
+      const control = new AbortController();
+      const run = { control, isFinal: false };
+      running.set(id, run);
+      const signal = AbortSignal.any([control.signal, stopped.signal]);
+      const change = (part: Partial<ReportJob>): void => update(id, part);
+      const finish = (): void => void (run.isFinal = true);
+      const outcome = await makeReport({ ...deps, issued, job: get(id), signal, update: change, finish });
+      running.delete(id);
+      // A stop leaves the job as it was on the disk, so that the next start takes it up.
+      if (!outcome) return;
+      // On the disk first: what somebody was told is still so after a crash.
+      await saveJob(deps.folder, { ...get(id), ...outcome }).catch((error: unknown) => deps.onFault?.(error));
+      update(id, outcome);
+    });
   };
+  for (const job of jobs.values()) if (job.status === 'waiting') enqueue(job.id);
   return {
     get,
-    start(request) {
-      const waiting = [...jobs.values()].filter((job) => job.status === 'waiting').length;
-      if (waiting >= MAX_WAITING)
+    list: () => [...jobs.values()].toReversed(),
+    async start(request) {
+      if ([...jobs.values()].filter((job) => job.status === 'waiting').length >= MAX_WAITING)
         throw new Problem('too_many_requests', 'Too many reports are waiting. Try again when one is done.');
-      const job: ReportJob = {
-        id: `rep_${randomUUID()}`,
-        status: 'waiting',
-        request,
-        progress: { stage: 'waiting', done: 0, total: 0 },
-        files: [],
-        results: [],
-      };
+      refuseOverwriting(request, await issued.last(request));
+      const job = newJob(request);
+      await saveJob(deps.folder, job);
       jobs.set(job.id, job);
-      forgetOldest(jobs, deps.folder);
-      queue = queue.then(() => makeReport(deps, job, (change) => update(job.id, change)));
+      await forgetOldest(jobs, deps.folder);
+      enqueue(job.id);
       return job;
     },
-    fileOf(id, name) {
-      const file = get(id).files.find((entry) => entry.name === name);
-      if (!file) throw new Problem('not_found', 'The report has no file of this name yet.');
-      return { path: join(deps.folder, id, file.name), file };
+    async cancel(id) {
+      const { status } = get(id);
+      if (status !== 'waiting' && status !== 'running')
+        throw new Problem('conflict', `The report has ended (${status}); there is nothing to cancel.`);
+      const run = running.get(id);
+      if (run?.isFinal === true) throw new Problem('conflict', 'The report is whole and is being put in its place.');
+      run?.control.abort(new Problem('conflict', 'The report was cancelled.'));
+      update(id, { status: 'cancelled' });
+      await saveJob(deps.folder, get(id));
+      return get(id);
     },
+    watch: (id) => watchJob(() => get(id), watchers, id, stopped.signal),
+    fileOf: (id, name) => findFile(deps.folder, issued, get(id), name),
     idle: () => queue,
+    async close() {
+      stopped.abort(new Problem('unavailable', 'The server stops; the report goes on at its next start.'));
+      await queue;
+    },
   };
 }
 
-async function makeReport(
-  deps: ReportJobsDeps,
+function findFile(
+  folder: string,
+  issued: IssuedReports,
   job: ReportJob,
-  update: (change: Partial<ReportJob>) => void,
-): Promise<void> {
+  name: string,
+): { readonly path: string; readonly file: ReportFile } {
+  const file = job.files.find((entry) => entry.name === name);
+  if (!file) throw new Problem('not_found', 'The report has no file of this name yet.');
+  const isIssued = job.pack?.status === 'issued' && name.endsWith('.zip');
+  return { path: isIssued ? issued.pathOf({ name: job.pack?.name ?? '' }) : join(folder, job.id, name), file };
+}
+
+function unknownJob(): never {
+  throw new Problem('not_found', 'There is no report of this id. The newest fifty are kept.');
+}
+
+function newJob(request: ReportRequest): ReportJob {
+  const progress = { stage: 'waiting', done: 0, total: 0 };
+  return {
+    id: `rep_${randomUUID()}`,
+    created_at: new Date().toISOString(),
+    status: 'waiting',
+    request,
+    progress,
+    files: [],
+    results: [],
+  };
+}
+
+const HEARTBEAT_MS = 10_000;
+
+async function* watchJob(
+  get: () => ReportJob,
+  watchers: Map<string, Set<() => void>>,
+  id: string,
+  stopped: AbortSignal,
+): AsyncGenerator<ReportJob, void, undefined> {
+  const own = watchers.get(id) ?? new Set();
+  watchers.set(id, own);
+  let wake: () => void = () => undefined;
+  const call = (): void => wake();
+  own.add(call);
+  stopped.addEventListener('abort', call);
   try {
-    update({ status: 'running', progress: { stage: 'testing', done: 0, total: 0 } });
-    const model = await deps.build(job.request, (done, total) =>
-      update({ progress: { stage: 'tracing exceptions', done, total } }),
-    );
-    const results = model.tests.map(({ test, title, result, exceptions, undetermined }) => ({
-      test,
-      title,
-      result,
-      exceptions,
-      undetermined,
-    }));
-    update({ progress: { stage: 'writing', done: 0, total: 0 }, results });
-    const folder = join(deps.folder, job.id);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const name = fileNameOf(model);
-    const rendered = await renderReport(model, join(folder, name));
-    update({ status: 'done', progress: { stage: 'done', done: 1, total: 1 }, files: [{ name, ...rendered }] });
-  } catch (error) {
-    const known =
-      error instanceof Problem
-        ? { code: error.code, detail: error.message }
-        : { code: 'internal', detail: 'The report could not be made; the log of this server says why.' };
-    update({ status: 'failed', problem: known });
+    for (;;) {
+      const job = get();
+      const changed = new Promise<void>((resolve) => (wake = resolve));
+      yield job;
+      if ((job.status !== 'waiting' && job.status !== 'running') || stopped.aborted) return;
+      if (get() !== job) continue;
+      // A line now and then tells proxies and people that there is still somebody.
+      const late = setTimeout(call, HEARTBEAT_MS);
+      await changed;
+      clearTimeout(late);
+    }
+  } finally {
+    own.delete(call);
+    stopped.removeEventListener('abort', call);
   }
 }
 
-/** A name that says what is in it and is the same for the same report: custody-soc2-2026-07-01-2026-10-01.pdf. */
-function fileNameOf(model: ReportModel): string {
-  return `custody-${model.framework}-${model.from.slice(0, 10)}-${model.to.slice(0, 10)}.pdf`;
-}
-
-function forgetOldest(jobs: Map<string, ReportJob>, folder: string): void {
+async function forgetOldest(jobs: Map<string, ReportJob>, folder: string): Promise<void> {
   for (const [id, job] of jobs) {
     if (jobs.size <= MAX_KEPT) return;
     if (job.status === 'waiting' || job.status === 'running') continue;
     jobs.delete(id);
-    // A folder that cannot be removed now is removed at the next start.
-    rm(join(folder, id), { recursive: true, force: true }).catch(() => undefined);
+    await forgetJob(folder, id);
   }
 }

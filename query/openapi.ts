@@ -165,14 +165,35 @@ function reportPaths(): Json {
   const id = path('id', 'the id that starting it gave');
   return {
     '/v1/reports': {
-      post: { summary: 'Starts a report', responses: { 202: { description: 'Started' }, ...problems() } },
+      ...get('The reports that were asked for, the newest first', [], { type: 'object' }),
+      post: {
+        summary: 'Starts a report: framework, from, to, as_of; issue, supplement; sampling; checkpoint',
+        responses: { 202: { description: 'Started' }, ...problems() },
+      },
     },
-    '/v1/reports/{id}': get('How far a report is', [id], { type: 'object' }),
+    '/v1/reports/{id}': {
+      ...get('How far a report is, and what came of it', [id], { type: 'object' }),
+      delete: { summary: 'Cancels a report that waits or runs', parameters: [id], ...ended() },
+    },
+    '/v1/reports/{id}/progress': {
+      get: {
+        summary: 'How far a report is, line by line until it has ended',
+        parameters: [id],
+        responses: {
+          200: { description: 'Lines; the last with the outcome', content: { 'application/x-ndjson': {} } },
+          ...problems(),
+        },
+      },
+    },
     '/v1/reports/{id}/{file}': get('A file of a finished report', [id, path('file', 'its name')], {
       type: 'string',
       format: 'binary',
     }),
   };
+}
+
+function ended(): Json {
+  return { responses: { 200: { description: 'Cancelled' }, ...problems() } };
 }
 
 function operatorPaths(): Json {

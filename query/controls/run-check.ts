@@ -6,7 +6,7 @@ import { createRules } from '../chains/rules.ts';
 import { countEventDays } from '../../store/queries/count-days.ts';
 import { readSources } from '../sources.ts';
 import { checkGraphInSteps, selectTests } from './check-graph.ts';
-import type { CheckRequest } from './check-graph.ts';
+import type { CheckInput, CheckRequest } from './check-graph.ts';
 import type { LedgerEvidence } from './period-figures.ts';
 import { loadFigures } from './load-figures.ts';
 import { loadPeriod } from './load-period.ts';
@@ -24,13 +24,18 @@ export interface CheckDeps {
  * `invalid_request` for an empty period, `not_found` for a test that is not built.
  */
 export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<CheckResult> {
-  selectTests(request);
-  const rules = createRules(deps.policy);
-  const graph = await loadPeriod(deps.reader, deps.policy.tenant, rules, request);
-  const sources = await readSources(deps.reader, deps.policy, { asOf: request.asOf, until: request.to, detail: true });
+  return checkGraphInSteps(await loadCheck(deps, request), setImmediate);
+}
+
+/** What a check is made from, as `runCheck` reads it: throws for a request that cannot be answered. */
+export async function loadCheck(deps: CheckDeps, request: CheckRequest): Promise<CheckInput> {
+  const tests = selectTests(request);
+  const { reader, policy } = deps;
+  const graph = await loadPeriod(reader, policy.tenant, createRules(policy), request);
+  const sources = await readSources(reader, policy, { asOf: request.asOf, until: request.to, detail: true });
   const asOfMs = Math.floor(request.asOf / 1_000);
-  const days = await deps.reader.read(countEventDays(deps.policy.tenant, request.from, request.to, asOfMs));
-  const needed = new Set(selectTests(request).flatMap((test) => test.needs ?? []));
-  const figures = await loadFigures(deps.reader, deps.policy, request, needed, deps.ledger);
-  return checkGraphInSteps({ graph, sources, policy: deps.policy, request, days, figures }, setImmediate);
+  const days = await reader.read(countEventDays(policy.tenant, request.from, request.to, asOfMs));
+  const needed = new Set(tests.flatMap((test) => test.needs ?? []));
+  const figures = await loadFigures(reader, policy, request, needed, deps.ledger);
+  return { graph, sources, policy, request, days, figures };
 }

@@ -1,16 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import type { CheckResult, TestId } from '../../model/control.ts';
 import { formatMicros } from '../../model/time.ts';
-import { countEventDays } from '../../store/queries/count-days.ts';
-import { createRules } from '../../query/chains/rules.ts';
 import { checkGraph, createContext, selectTests } from '../../query/controls/check-graph.ts';
 import type { CheckInput, CheckRequest } from '../../query/controls/check-graph.ts';
 import type { AnyControlTest, Candidate, ControlContext } from '../../query/controls/control-test.ts';
 import { evaluateTest } from '../../query/controls/evaluate.ts';
-import { loadPeriod } from '../../query/controls/load-period.ts';
 import { productionBirths } from '../../query/controls/production-issues.ts';
+import { loadCheck } from '../../query/controls/run-check.ts';
 import type { CheckDeps } from '../../query/controls/run-check.ts';
-import { readSources } from '../../query/sources.ts';
 import type { Population, PopulationRow } from './pack-model.ts';
 
 /** Flows that are walked before the event loop gets its turn: some tens of milliseconds. */
@@ -27,14 +24,7 @@ export interface PackCheck {
  * can be told one by one, passes too. The results are those of the same evaluation.
  */
 export async function runPackCheck(deps: CheckDeps, request: CheckRequest): Promise<PackCheck> {
-  const tests = selectTests(request);
-  const { reader, policy } = deps;
-  const rules = createRules(policy);
-  const graph = await loadPeriod(reader, policy.tenant, rules, request);
-  const sources = await readSources(reader, policy, request.asOf);
-  const asOfMs = Math.floor(request.asOf / 1_000);
-  const days = await reader.read(countEventDays(policy.tenant, request.from, request.to, asOfMs));
-  return packCheck({ graph, sources, policy, request, days }, tests);
+  return packCheck(await loadCheck(deps, request));
 }
 
 /** The pure part, step by step: the process can do other things between two tests. */

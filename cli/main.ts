@@ -19,6 +19,7 @@ import { startCommand } from './commands/start.ts';
 import { timelineCommand } from './commands/timeline.ts';
 import { topicsCommand } from './commands/topics.ts';
 import { traceCommand } from './commands/trace.ts';
+import { verifyCommand } from './commands/verify.ts';
 
 const COMMANDS: readonly Command[] = [
   demoCommand,
@@ -32,6 +33,7 @@ const COMMANDS: readonly Command[] = [
   exportCommand,
   checkCommand,
   reportCommand,
+  verifyCommand,
   sourcesCommand,
   deadLettersCommand,
   issuerCheckCommand,

@@ -9,8 +9,9 @@ import { portOption, refuseArguments, textOption } from '../command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { readPolicy } from '../open-api.ts';
 import { replay } from './deliver.ts';
-import { reportText, writeReport } from './report.ts';
-import type { WrittenReport } from './report.ts';
+import { reportText } from '../report-text.ts';
+import { writeReport } from '../write-report.ts';
+import type { WrittenReport } from '../write-report.ts';
 import { packageVersion } from '../settings.ts';
 import { settledText } from '../settled.ts';
 import type { Demo } from '../../deploy/demo/generate.ts';
@@ -25,7 +26,7 @@ const MARK = '.custody-demo';
 
 export const demoCommand: Command = {
   name: 'demo',
-  summary: 'a made-up company, from raw logs to a chain, control tests and PDFs',
+  summary: 'a made-up company, from raw logs to a chain, control tests and evidence packs',
   help: `
 Usage: custody demo [--serve] [options]
 
@@ -101,7 +102,7 @@ async function tellDemo(api: Api, demo: Demo, reports: string, context: CommandC
   const written: WrittenReport[] = [];
   for (const framework of FRAMEWORK_IDS)
     written.push(
-      await writeReport(api, framework, { from: demo.from, to: demo.to, as_of: demo.asOf }, reports, context),
+      await writeReport(api, { framework, from: demo.from, to: demo.to, as_of: demo.asOf }, reports, context),
     );
   await context.out(`${heading('The reports')}${reportText(written)}`);
 }

@@ -1,54 +1,61 @@
-import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { readJson } from '../api.ts';
-import type { Api } from '../api.ts';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import {
   formatOption,
   frameworkOption,
   periodOption,
   refuseArguments,
   requiredOption,
+  textOption,
   timeOption,
 } from '../command.ts';
-import type { Command, CommandContext } from '../command.ts';
+import type { Arguments, Command } from '../command.ts';
 import { openApi } from '../open-api.ts';
-import { createProgress } from '../progress.ts';
+import { reportText } from '../report-text.ts';
+import { writeReport } from '../write-report.ts';
+import type { WrittenReport } from '../write-report.ts';
 import { FRAMEWORK_IDS } from '../../query/frameworks/registry.ts';
-import type { FrameworkId } from '../../model/control.ts';
 import { Problem } from '../../model/problem.ts';
-import type { ReportFile, ReportJob } from '../../reports/report-jobs.ts';
-
-export interface WrittenReport {
-  readonly framework: FrameworkId;
-  readonly path: string;
-  readonly pages: number;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly results: ReportJob['results'];
-}
 
 export const reportCommand: Command = {
   name: 'report',
-  summary: 'write the results of a period as PDF',
+  summary: 'write the results of a period as an evidence pack: PDF, populations, samples, OSCAL, proofs, verifier',
   help: `
 Usage: custody report --framework soc2|iso27001|all --from TIME --to TIME [--as-of TIME] --out DIR [options]
 
-Runs the control tests and writes one PDF a framework: scope and sources with their completeness, the result matrix, each
-test with its population, exceptions and undetermined items, and the chain behind each exception. The same log, policy
-and --as-of give the same bytes. The exit code is 1 where exceptions are noted or a test cannot conclude.
+Runs the control tests and writes one pack a framework, as DIR/NAME.zip and unpacked as DIR/NAME: the report as PDF, every
+population with its exceptions (NDJSON, CSV, spreadsheet), a sample with its worksheet, OSCAL, a page that searches it all
+offline, and a signed manifest with the programs that verify it. The same log, policy and --as-of give the same bytes.
 
-  custody report --framework all --from 2026-07-01 --to 2026-10-01 --out out/`,
+A report is a draft until it is issued with --issue. An issued report is never written again: what came to light since
+goes into a supplement, which names it and says what has changed.
+
+Samples: a number of items by the size of the population (or --sample-size, or --confidence with --tolerable), drawn by
+HMAC under a seed that nobody chose, or under the auditor's own --seed. The same seed with a larger number keeps the
+smaller sample and adds to it.
+
+  custody report --framework all --from 2026-07-01 --to 2026-10-01 --out out/
+  custody report --framework soc2 --from 2026-07-01 --to 2026-10-01 --out out/ --issue
+  custody report --framework soc2 --from 2026-07-01 --to 2026-10-01 --out out/ --issue --supplement 'late CloudTrail files'
+
+The exit code is 1 where exceptions are noted or a test cannot conclude.`,
   options: {
     framework: { type: 'string' },
     from: { type: 'string' },
     to: { type: 'string' },
     'as-of': { type: 'string' },
     out: { type: 'string' },
+    issue: { type: 'boolean' },
+    supplement: { type: 'string' },
+    seed: { type: 'string' },
+    risk: { type: 'string' },
+    'sample-size': { type: 'string', multiple: true },
+    confidence: { type: 'string' },
+    tolerable: { type: 'string' },
+    deviations: { type: 'string' },
+    pick: { type: 'string', multiple: true },
+    reason: { type: 'string' },
+    checkpoint: { type: 'string' },
   },
   describe: {
     framework: 'soc2, iso27001 or all',
@@ -56,6 +63,17 @@ and --as-of give the same bytes. The exit code is 1 where exceptions are noted o
     to: 'first moment after the period',
     'as-of': 'what was known at this moment (default: now)',
     out: 'the folder to write to; it is made if it is not there',
+    issue: 'issue the report: it gets a version and is kept for good',
+    supplement: 'why another report follows the one that was issued',
+    seed: "the auditor's phrase for the samples",
+    risk: 'low, mid or high: 25, 40 or 60 items of a population over 250',
+    'sample-size': 'T-01=40: so many items of a test; may be repeated',
+    confidence: 'with --tolerable: sizes by attribute sampling, in percent, such as 90',
+    tolerable: 'the tolerable rate in percent, such as 5',
+    deviations: 'how many deviations may be found (default 0)',
+    pick: 'T-01=KEY: an item of your own choice beside the drawn ones; may be repeated',
+    reason: 'why a sample is drawn anew with another seed or number',
+    checkpoint: 'a signed checkpoint from before: the pack proves that the log was not rewritten since',
   },
   async run(args, context) {
     refuseArguments(args, 'report');
@@ -64,14 +82,12 @@ and --as-of give the same bytes. The exit code is 1 where exceptions are noted o
     const folder = resolve(requiredOption(args, 'out', 'report'));
     const format = formatOption(args, ['text', 'json']);
     // One moment for all, so that reports made together say the same.
-    const period = {
-      ...periodOption(args, 'report'),
-      as_of: timeOption(args, 'as-of') ?? new Date().toISOString(),
-    };
+    const period = { ...periodOption(args, 'report'), as_of: timeOption(args, 'as-of') ?? new Date().toISOString() };
+    const more = { ...period, ...issueOptions(args), ...samplingOptions(args) };
     const api = await openApi(context, { reads: true });
     try {
       const written: WrittenReport[] = [];
-      for (const one of frameworks) written.push(await writeReport(api, one, period, folder, context));
+      for (const one of frameworks) written.push(await writeReport(api, { framework: one, ...more }, folder, context));
       await context.out(format === 'json' ? `${JSON.stringify({ reports: written })}\n` : reportText(written));
       return written.some((report) =>
         report.results.some((test) => test.exceptions + test.undetermined > 0 || test.result === 'unable_to_conclude'),
@@ -84,58 +100,63 @@ and --as-of give the same bytes. The exit code is 1 where exceptions are noted o
   },
 };
 
-/** Makes one report and fetches its PDF into a folder. The file appears whole or not at all, and only if its hash fits. */
-export async function writeReport(
-  api: Api,
-  framework: FrameworkId,
-  period: { from: string; to: string; as_of: string },
-  folder: string,
-  context: CommandContext,
-): Promise<WrittenReport> {
-  const progress = createProgress(context, `report ${framework}`);
-  let job = await readJson<ReportJob>(
-    await api.send('POST', '/v1/reports', { body: JSON.stringify({ framework, ...period }), type: 'application/json' }),
-  );
-  while (job.status === 'waiting' || job.status === 'running') {
-    progress.update(job.progress.done, job.progress.total === 0 ? undefined : job.progress.total, job.progress.stage);
-    await sleep(100);
-    job = await readJson<ReportJob>(await api.send('GET', `/v1/reports/${job.id}`));
-  }
-  const [file] = job.files;
-  if (job.status === 'failed' || !file)
-    throw new Problem(
-      'unavailable',
-      `the ${framework} report could not be made: ${job.problem?.detail ?? 'no file was written'}`,
-    );
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, file.name);
-  await fetchFile(api, job.id, file, path);
-  progress.finish(`${path}, ${file.pages} pages`);
-  return { framework, path, pages: file.pages, bytes: file.bytes, sha256: file.sha256, results: job.results };
+function issueOptions(args: Arguments): Readonly<Record<string, unknown>> {
+  const supplement = textOption(args, 'supplement');
+  const file = textOption(args, 'checkpoint');
+  return {
+    ...(args.values['issue'] === true ? { issue: true } : {}),
+    ...(supplement === undefined ? {} : { supplement }),
+    ...(file === undefined ? {} : { checkpoint: readText(file) }),
+  };
 }
 
-async function fetchFile(api: Api, id: string, file: ReportFile, path: string): Promise<void> {
-  const answer = await api.send('GET', `/v1/reports/${id}/${file.name}`);
-  if (answer.status !== 200) await readJson(answer);
-  const hash = createHash('sha256');
-  const hashed = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
+function samplingOptions(args: Arguments): Readonly<Record<string, unknown>> {
+  const confidence = numberOption(args, 'confidence');
+  const tolerable = numberOption(args, 'tolerable');
+  if ((confidence === undefined) !== (tolerable === undefined))
+    throw new Problem('usage', '--confidence and --tolerable belong together, such as --confidence 90 --tolerable 5');
+  const sizes = pairs(args, 'sample-size').map(([test, size]) => [test, Number(size)] as const);
+  const picks = pairs(args, 'pick').map(([test, item]) => ({ test, item }));
+  const sampling = {
+    phrase: textOption(args, 'seed'),
+    risk: textOption(args, 'risk'),
+    reason: textOption(args, 'reason'),
+    ...(sizes.length > 0 ? { sizes: Object.fromEntries(sizes) } : {}),
+    ...(picks.length > 0 ? { picks } : {}),
+    ...(confidence === undefined || tolerable === undefined
+      ? {}
+      : {
+          attributes: {
+            confidence: confidence / 100,
+            tolerable: tolerable / 100,
+            deviations: numberOption(args, 'deviations') ?? 0,
+          },
+        }),
+  };
+  return Object.values(sampling).some((value) => value !== undefined) ? { sampling } : {};
+}
+
+/** Values of the form T-01=VALUE; the value may hold further equals signs. */
+function pairs(args: Arguments, name: string): readonly (readonly [string, string])[] {
+  return [args.values[name] ?? []].flat().map((value) => {
+    const found = /^(T-\d{2}[a-z]?)=(.+)$/s.exec(String(value));
+    if (!found?.[1] || !found[2]) throw new Problem('usage', `--${name} is T-01=VALUE, not "${String(value)}"`);
+    return [found[1], found[2]];
   });
-  const partial = `${path}.partial`;
-  await pipeline(answer.body, hashed, createWriteStream(partial));
-  if (hash.digest('hex') !== file.sha256) {
-    await rm(partial, { force: true });
-    throw new Problem('unavailable', 'the PDF did not arrive whole; run the command again');
-  }
-  await rename(partial, path);
 }
 
-/** For people: each file with its hash. */
-export function reportText(written: readonly WrittenReport[]): string {
-  return written
-    .map((report) => `${report.path}\n  ${report.pages} pages, ${report.bytes} bytes, SHA-256 ${report.sha256}\n`)
-    .join('');
+function numberOption(args: Arguments, name: string): number | undefined {
+  const value = textOption(args, name);
+  if (value === undefined) return undefined;
+  if (value.trim() === '' || !Number.isFinite(Number(value)))
+    throw new Problem('usage', `--${name} must be a number, not "${value}"`);
+  return Number(value);
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Problem('usage', `${path} cannot be read: ${(error as Error).message}`, {}, error);
+  }
 }

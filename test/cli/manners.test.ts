@@ -5,7 +5,7 @@ import { runCli } from '../support/run-cli.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const COMMANDS = [
-  'demo', 'start', 'import', 'deliver', 'trace', 'timeline', 'check', 'report', 'sources', 'dead-letters', 'rebuild',
+  'demo', 'start', 'import', 'deliver', 'trace', 'timeline', 'check', 'report', 'verify', 'sources', 'dead-letters', 'rebuild',
 ]; // prettier-ignore
 
 let folder: Awaited<ReturnType<typeof tempFolder>>;
@@ -73,6 +73,12 @@ describe.concurrent('wrong usage is answered with a sentence that helps, and exi
     [['check', '--framework', 'soc2', '--from', '2026-02-01', '--to', '2026-01-01'], /from.*before/],
     [['report', '--framework', 'soc3', '--from', '2026-01-01', '--to', '2026-02-01', '--out', 'x'], /soc2, iso27001, all.*"soc3"/],
     [['report', '--framework', 'soc2', '--from', '2026-01-01', '--to', '2026-02-01'], /--out is needed/],
+    [['report', '--framework', 'soc2', '--from', '2026-01-01', '--to', '2026-02-01', '--out', 'x', '--confidence', '90'], /--confidence and --tolerable belong together/],
+    [['report', '--framework', 'soc2', '--from', '2026-01-01', '--to', '2026-02-01', '--out', 'x', '--sample-size', '40'], /--sample-size is T-01=VALUE, not "40"/],
+    [['report', '--framework', 'soc2', '--from', '2026-01-01', '--to', '2026-02-01', '--out', 'x', '--checkpoint', 'there-is-none'], /there-is-none cannot be read/],
+    [['verify'], /one pack, a folder or a zip/],
+    [['verify', 'there-is-none'], /there is no pack at .*there-is-none/],
+    [['verify', '.', '--key', 'no-key'], /--key is a line such as .*not "no-key"/],
     [['import', 'file'], /--source is needed/],
     [['import', '--source', 'okta'], /"okta" is no source\. Sources: gitlab\.audit-stream/],
     [['import', '--source', 'okta.log'], /at least one file/],

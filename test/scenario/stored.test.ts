@@ -10,7 +10,7 @@ import type { Api } from '../../cli/api.ts';
 import type { CommandContext } from '../../cli/command.ts';
 import { replay } from '../../cli/commands/deliver.ts';
 import type { DeliveryOutcome, DeliverySummary } from '../../ingest/intake/deliver.ts';
-import { writeReport } from '../../cli/commands/report.ts';
+import { writeReport } from '../../cli/write-report.ts';
 import { secretsFrom } from '../../ingest/intake/secrets.ts';
 import type { CheckResult } from '../../model/control.ts';
 import { openCustody } from '../../server/open-custody.ts';
@@ -132,7 +132,7 @@ describe.skipIf(!isHere)(`what is kept of a delivered scenario${reason}`, () => 
   });
 
   test('no secret is anywhere: not in a column, a file, an answer, or a report', async () => {
-    const written = await writeReport(api, 'soc2', period, join(scratch, 'out'), context);
+    const written = await writeReport(api, { framework: 'soc2', ...period }, join(scratch, 'out'), context);
     const answers = [
       JSON.stringify(check),
       await readText(await api.send('GET', '/v1/sources')),

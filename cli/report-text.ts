@@ -1,0 +1,46 @@
+import { RESULT_WORDS } from '../query/controls/check-text.ts';
+import type { WrittenReport } from './write-report.ts';
+
+/** Tests that are shown one by one; the rest is counted. With the lines around them they fit a screen. */
+const MOST = 14;
+
+/** What reports found, a screen each: results by number, the tests that need a look first, where the files are. */
+export function reportText(written: readonly WrittenReport[]): string {
+  return written.map((report) => `${describe(report).join('\n')}\n`).join('\n');
+}
+
+function describe(report: WrittenReport): readonly string[] {
+  const open = report.results.filter((test) => needsLook(test));
+  const rank = (test: WrittenReport['results'][number]): number => (test.exceptions > 0 ? 0 : 1);
+  const shown = open.toSorted((a, b) => rank(a) - rank(b)).slice(0, MOST);
+  const width = Math.max(0, ...shown.map((test) => Math.min(58, test.title.length)));
+  const sum = (pick: (test: WrittenReport['results'][number]) => number): number =>
+    report.results.reduce((total, test) => total + pick(test), 0);
+  return [
+    `${report.framework}, ${report.status}: ${report.results.length} tests, ${sum((test) => test.population)} items tested, ${sum((test) => test.exceptions)} exceptions, ${sum((test) => test.undetermined)} undetermined`,
+    `  ${countResults(report)}`,
+    ...(open.length === 0 ? ['  No test noted an exception or left an item undetermined.'] : []),
+    ...shown.map(
+      (test) =>
+        `  ${test.test}  ${test.title.slice(0, 58).padEnd(width)}  ${RESULT_WORDS[test.result]}: ${test.exceptions} exceptions, ${test.undetermined} undetermined of ${test.population}`,
+    ),
+    ...(open.length > shown.length ? [`  and ${open.length - shown.length} more tests, in the report`] : []),
+    `  Report    ${report.path} (${report.pages} pages)`,
+    `  Pack      ${report.zip} (${report.files} files), SHA-256 ${report.zip_sha256}`,
+    `  Manifest  SHA-256 ${report.manifest_sha256}`,
+    `  Verify    custody verify ${report.zip}    or, without Custody: node ${report.folder}/verify/verify.mjs`,
+    '  These are facts, not an opinion: the report shows what the evidence supports, and where it ends.',
+  ];
+}
+
+function needsLook(test: WrittenReport['results'][number]): boolean {
+  return test.exceptions + test.undetermined > 0 || test.result === 'unable_to_conclude';
+}
+
+function countResults(report: WrittenReport): string {
+  const names = Object.entries(RESULT_WORDS).map(([name, words]) => {
+    const count = report.results.filter((test) => test.result === name).length;
+    return count === 0 ? '' : `${words}: ${count}`;
+  });
+  return names.filter((words) => words !== '').join(', ');
+}

@@ -20,6 +20,11 @@ export interface ReportJobsDeps {
 }
 
 export interface ReportJobs {
+  /**
+   * Takes up what a stop interrupted. Called where there is a server: a command that opens the folder for a moment does
+   * not begin somebody else's report.
+   */
+  resume(): void;
   /** Refused (`conflict`) where an issued report would be written over. */
   start(request: ReportRequest): Promise<ReportJob>;
   get(id: string): ReportJob;
@@ -42,7 +47,7 @@ const MAX_WAITING = 20;
 
 /**
  * Makes reports one after the other: each holds a whole check in memory, so two at once would double the peak. Requests
- * are on the disk before they are answered; what a stop interrupted is made anew at the next start, as of the same moment.
+ * are on the disk before they are answered; what a stop interrupted is made anew (`resume`), as of the same moment.
  * The newest fifty jobs are kept, issued reports for good.
  */
 export async function createReportJobs(deps: ReportJobsDeps): Promise<ReportJobs> {
@@ -60,8 +65,12 @@ export async function createReportJobs(deps: ReportJobsDeps): Promise<ReportJobs
     for (const wake of watchers.get(id) ?? []) wake();
   };
   const get = (id: string): ReportJob => jobs.get(id) ?? unknownJob();
+  const queued = new Set<string>();
   const enqueue = (id: string): void => {
+    if (queued.has(id)) return;
+    queued.add(id);
     queue = queue.then(async () => {
+      queued.delete(id);
       if (stopped.signal.aborted || get(id).status !== 'waiting') return;
       const control = new AbortController();
       const run = { control, isFinal: false };
@@ -78,12 +87,14 @@ export async function createReportJobs(deps: ReportJobsDeps): Promise<ReportJobs
       update(id, outcome);
     });
   };
-  for (const job of jobs.values()) if (job.status === 'waiting') enqueue(job.id);
   return {
     get,
     list: () => [...jobs.values()].toReversed(),
+    resume() {
+      for (const job of jobs.values()) if (job.status === 'waiting') enqueue(job.id);
+    },
     async start(request) {
-      if ([...jobs.values()].filter((job) => job.status === 'waiting').length >= MAX_WAITING)
+      if (queued.size >= MAX_WAITING)
         throw new Problem('too_many_requests', 'Too many reports are waiting. Try again when one is done.');
       refuseOverwriting(request, await issued.last(request));
       const job = newJob(request);

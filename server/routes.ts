@@ -109,6 +109,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
     build: createPackBuild({ ...deps, record }, reader),
     onFault: (error) => app.log.error({ err: error }, 'a report could not be made'),
   });
+  app.addHook('onListen', () => Promise.resolve(jobs.resume()));
   app.addHook('onClose', () => jobs.close());
   await app.register(createReportsApi({ jobs, authorize, now: () => formatMicros(now()) }));
   await app.register(

@@ -51,11 +51,30 @@ export async function writeLedger(folder: PackFolder, ledger: PackLedger, events
   await folder.write('ledger/consistency.json', 'consistency', pretty(ledger.consistency));
   const records = await folder.open('evidence/records.ndjson', 'records');
   const proofs = await folder.open('ledger/proofs.ndjson', 'proofs');
+  const shown = new Set<string>();
+  let count = 0;
   for await (const { record, proof } of ledger.records(events.slice(0, MAX_EVENTS))) {
     if (!proof) continue;
+    count += 1;
+    for (const event of record.events) shown.add(event);
     await records.row(`${canonicalJson(record)}\n`);
     await proofs.row(`${canonicalJson(proof)}\n`);
   }
   await records.close();
   await proofs.close();
+  await folder.write('evidence/summary.json', 'evidence_summary', pretty(summaryOf(events, shown, count)));
+}
+
+const MAX_NAMED = 1_000;
+
+/** What of the evidence is here, and what is not: nothing is left out silently. */
+function summaryOf(events: readonly string[], shown: ReadonlySet<string>, records: number): object {
+  const missing = events.filter((event) => !shown.has(event));
+  return {
+    events_named: events.length,
+    records,
+    events_without_record: missing.length,
+    why: `A record is not here if the checkpoint does not cover it yet, if the name is not of an event that is held, or beyond ${MAX_EVENTS} events.`,
+    first_without_record: missing.slice(0, MAX_NAMED),
+  };
 }

@@ -146,6 +146,7 @@ test('a crash between the issue and the word of it: the report is not made again
     folder: where,
     build: () => Promise.reject(new Error('must not be made again')),
   });
+  again.resume();
   const end = await ended(again, job.id);
   expect(end).toMatchObject({ status: 'done', pack: job.pack, files: job.files });
   expect(existsSync(again.fileOf(job.id, end.files[0]?.name ?? '').path)).toBe(true);
@@ -200,6 +201,7 @@ test('a stop in the middle: the next start makes the report as of the same momen
       .map((job) => job.id)
       .toSorted(),
   ).toEqual([id, behind.id].toSorted());
+  again.resume();
   expect((await ended(again, id)).status).toBe('done');
   expect((await ended(again, behind.id)).status).toBe('done');
   expect(seen[0]).toEqual(seen[1]);

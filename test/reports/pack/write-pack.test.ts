@@ -263,8 +263,11 @@ describe('hostile data', async () => {
     for (const block of scripts.filter((found) => found[1] !== undefined))
       expect(JSON.parse(block[2] ?? '')).toBeInstanceOf(Array);
     expect(page.match(/<script/g)).toHaveLength(scripts.length);
-    const markup = page.replaceAll(/<script[\s\S]*?<\/script>/g, '');
-    expect(markup).not.toMatch(/<img|<iframe|<form [^>]*action|\son\w+="|src=|href="(?:https?:|javascript:|\/)/i);
+    const tags = page.replaceAll(/<script[\s\S]*?<\/script>/g, '').match(/<[a-z][^>]*>/gi) ?? [];
+    expect(tags.length).toBeGreaterThan(50);
+    const names = new Set(tags.map((tag) => /^<([a-z0-9]+)/i.exec(tag)?.[1]));
+    for (const name of ['img', 'iframe', 'object', 'embed', 'link', 'base']) expect(names).not.toContain(name);
+    for (const tag of tags) expect(tag).not.toMatch(/\son\w+=|\s(?:src|action|style)=|href="(?:\w+:|\/)/i);
     expect(page).not.toMatch(/<a [^>]*href="(?!report\.pdf|README\.txt|[A-Za-z0-9._/-]+")/);
   });
 

@@ -76,9 +76,8 @@ export async function createReportJobs(deps: ReportJobsDeps): Promise<ReportJobs
       const run = { control, isFinal: false };
       running.set(id, run);
       const signal = AbortSignal.any([control.signal, stopped.signal]);
-      const change = (part: Partial<ReportJob>): void => update(id, part);
-      const finish = (): void => void (run.isFinal = true);
-      const outcome = await makeReport({ ...deps, issued, job: get(id), signal, update: change, finish });
+      const tell = { update: (part: Partial<ReportJob>) => update(id, part), finish: () => void (run.isFinal = true) };
+      const outcome = await makeReport({ ...deps, ...tell, issued, job: get(id), signal });
       running.delete(id);
       // A stop leaves the job as it was on the disk, so that the next start takes it up.
       if (!outcome) return;

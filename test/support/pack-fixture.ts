@@ -107,7 +107,7 @@ export function makeLedger(populations: ReadonlyMap<TestId, Population>, key = T
       origin: originOf(place), index: tree.size(), source_epoch: 1, topic: 'ce', partition, offset: place.offset, timestamp_ms: timestamp,
       type: 'record', salt: salt.toString('hex'), key: Buffer.from('k').toString('base64'), value: value.toString('base64'), headers, events: [event],
     }; // prettier-ignore
-    tree.append(hashLeaf(entryOf(place, 'record', timestamp, commit)));
+    tree.append(hashLeaf(entryOf(place, 'record', timestamp, commit.toString('hex'))));
     records.set(event, record);
   }
   const top = createMemoryTree();
@@ -158,7 +158,7 @@ export function makeLedger(populations: ReadonlyMap<TestId, Population>, key = T
           offset: record.offset,
           sourceEpoch: 1,
         };
-        const leaf = hashLeaf(entryOf(place, 'record', record.timestamp_ms, commit)).toString('hex');
+        const leaf = hashLeaf(entryOf(place, 'record', record.timestamp_ms, commit.toString('hex'))).toString('hex');
         yield {
           record,
           proof: {

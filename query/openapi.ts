@@ -173,7 +173,7 @@ function reportPaths(): Json {
     },
     '/v1/reports/{id}': {
       ...get('How far a report is, and what came of it', [id], { type: 'object' }),
-      delete: { summary: 'Cancels a report that waits or runs', parameters: [id], ...ended() },
+      delete: { summary: 'Cancels a report that waits or runs', parameters: [id], responses: problems() },
     },
     '/v1/reports/{id}/progress': {
       get: {
@@ -190,10 +190,6 @@ function reportPaths(): Json {
       format: 'binary',
     }),
   };
-}
-
-function ended(): Json {
-  return { responses: { 200: { description: 'Cancelled' }, ...problems() } };
 }
 
 function operatorPaths(): Json {

@@ -2,7 +2,8 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson } from '../../model/canonical-json.ts';
 import type { TestId, TestResultName } from '../../model/control.ts';
-import { frameworkOf, renderReport } from '../render-report.ts';
+import { frameworkOf } from '../../query/frameworks/registry.ts';
+import { renderReport } from '../render-report.ts';
 import { readAsset } from './assets.ts';
 import { writeGovernance } from './governance.ts';
 import { pretty } from './json.ts';
@@ -80,7 +81,7 @@ async function writeContent(
 ): Promise<Awaited<ReturnType<typeof renderReport>>> {
   const { report, ledger } = model;
   const { extras, events, page } = await writeTests(folder, model, options);
-  await writeGovernance(folder, model, frameworkOf(report));
+  await writeGovernance(folder, model, frameworkOf(report.framework));
   if (report.supplement_to)
     await folder.write('governance/supplement.json', 'supplement', pretty(report.supplement_to));
   const chains = await folder.open('chains/chains.ndjson', 'chains');

@@ -1,6 +1,6 @@
-import { logPaths } from './log/log-openapi.ts';
-import { deadLetterPaths } from './openapi-dead-letters.ts';
-import { SCHEMAS, component, problems } from './openapi/parts.ts';
+import { deadLetterPaths } from './openapi/dead-letter-paths.ts';
+import { logPaths } from './openapi/log-paths.ts';
+import { SCHEMAS, component } from './openapi/parts.ts';
 import type { Json } from './openapi/parts.ts';
 import { controlPaths, queryPaths, reportPaths } from './openapi/read-paths.ts';
 import { intakePaths, openPaths, operatorPaths } from './openapi/write-paths.ts';
@@ -27,7 +27,7 @@ export function openApiDocument(version: string): Json {
       ...controlPaths(),
       ...reportPaths(),
       ...operatorPaths(),
-      ...logPaths(problems()),
+      ...logPaths(),
       ...openPaths(),
     },
     components: {

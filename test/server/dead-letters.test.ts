@@ -11,7 +11,7 @@ import { Problem } from '../../model/problem.ts';
 import { DEAD_LETTERS } from '../../model/source.ts';
 import { answerProblems } from '../../server/problem-reply.ts';
 import { openCustody } from '../../server/open-custody.ts';
-import { deadLetterSchema } from '../../query/openapi-dead-letters.ts';
+import { deadLetterSchema } from '../../query/openapi/dead-letter-paths.ts';
 import type { Custody } from '../../server/open-custody.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { REPLAY_OUTCOMES, REPLAY_STATES } from '../model/dead-letter.ts';
-import type { DeadLetter, ReplayResult } from '../model/dead-letter.ts';
-import { REASONS } from '../model/reason.ts';
-import { FAMILIES, SOURCES } from '../model/source.ts';
-
-type Json = Record<string, unknown>;
+import { REPLAY_OUTCOMES, REPLAY_STATES } from '../../model/dead-letter.ts';
+import type { DeadLetter, ReplayResult } from '../../model/dead-letter.ts';
+import { REASONS } from '../../model/reason.ts';
+import { FAMILIES, SOURCES } from '../../model/source.ts';
+import { jsonSchema, problems } from './parts.ts';
+import type { Json } from './parts.ts';
 
 const text = z.string();
 const id = text.describe('<topic>/<partition>/<offset>');
@@ -37,17 +37,11 @@ export const replayResultSchema = z.object({
   replayed_as: id.exactOptional(),
 }) satisfies z.ZodType<ReplayResult>;
 
-const PROBLEM = {
-  default: {
-    description: 'A problem',
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-  },
-};
 const NEXT = { type: ['string', 'null'], description: 'where the list goes on; null at its end' };
 
 /** The routes of dead letters, for the description of the API (openapi.ts). */
 export function deadLetterPaths(): Json {
-  const letter = schemaOf(deadLetterSchema);
+  const letter = jsonSchema(deadLetterSchema);
   const list = {
     type: 'object',
     properties: {
@@ -56,7 +50,7 @@ export function deadLetterPaths(): Json {
       counts: { type: 'object', description: 'letters by reason; on a first page that is not filtered by replay' },
     },
   };
-  const replayed = { type: 'object', properties: { results: { type: 'array', items: schemaOf(replayResultSchema) }, next: NEXT } }; // prettier-ignore
+  const replayed = { type: 'object', properties: { results: { type: 'array', items: jsonSchema(replayResultSchema) }, next: NEXT } }; // prettier-ignore
   const limit = { type: 'integer', minimum: 1, maximum: 1_000, default: 100 };
   const query = { ...FILTERS, limit, cursor: { type: 'string' }, format: { type: 'string', enum: ['json', 'text'] } };
   const body = {
@@ -107,10 +101,5 @@ const FILTERS: Json = {
 };
 
 function answers(schema: Json): Json {
-  return { 200: { description: 'What was asked for', content: { 'application/json': { schema } } }, ...PROBLEM };
-}
-
-function schemaOf(schema: z.ZodType): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema) as Json;
-  return rest;
+  return { 200: { description: 'What was asked for', content: { 'application/json': { schema } } }, ...problems() };
 }

@@ -1,19 +1,18 @@
-import { z } from 'zod';
 import { evidenceSchema, logKeysSchema } from '../../ledger/evidence.ts';
-import { redeemBody } from './log-api.ts';
-
-type Json = Record<string, unknown>;
+import { redeemBody } from '../log/log-api.ts';
+import { jsonSchema, path, problems } from './parts.ts';
+import type { Json } from './parts.ts';
 
 /** The part of the API's description that is about the log: checkpoint, tiles, proofs, keys, receipts. */
-export function logPaths(problems: Json): Json {
-  const tree = [pathOf('topic', 'a topic of the log'), pathOf('partition', 'its partition, from 0')];
-  const tile = pathOf('tile', '<level>/<place>[.p/<width>] as C2SP tlog-tiles names it, such as 0/x001/067');
+export function logPaths(): Json {
+  const tree = [path('topic', 'a topic of the log'), path('partition', 'its partition, from 0')];
+  const tile = path('tile', '<level>/<place>[.p/<width>] as C2SP tlog-tiles names it, such as 0/x001/067');
   const get = (summary: string, parameters: readonly Json[], content: Json, more: Json = {}): Json => ({
     get: {
       summary,
       ...(parameters.length > 0 ? { parameters } : {}),
       ...more,
-      responses: { 200: { description: 'What was asked for', content }, ...problems },
+      responses: { 200: { description: 'What was asked for', content }, ...problems() },
     },
   });
   const text = { 'text/plain': { schema: { type: 'string' } } };
@@ -37,25 +36,25 @@ export function logPaths(problems: Json): Json {
     '/v1/log/proof': get(
       'Whether the record at topic, partition and offset is in the signed log; or how two sizes of a tree hang together',
       query,
-      { 'application/json': { schema: { anyOf: [schemaOf(evidenceSchema), { type: 'object' }] } } },
+      { 'application/json': { schema: { anyOf: [jsonSchema(evidenceSchema), { type: 'object' }] } } },
     ),
     '/v1/log/keys': get(
       'The public keys of the log: for receipts (JWKS members) and for checkpoints (C2SP vkey)',
       [],
-      { 'application/json': { schema: schemaOf(logKeysSchema) } },
+      { 'application/json': { schema: jsonSchema(logKeysSchema) } },
       { security: [] },
     ),
     '/v1/log/redeem': {
       post: {
         summary: 'What became of a receipt: for each leaf a proof, or when to come again, or what is wrong',
         security: [],
-        requestBody: { required: true, content: { 'application/json': { schema: schemaOf(redeemBody) } } },
+        requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(redeemBody) } } },
         responses: {
           200: {
             description: 'The answer for up to 256 leaves',
             content: { 'application/json': { schema: { type: 'object' } } },
           },
-          ...problems,
+          ...problems(),
         },
       },
     },
@@ -69,16 +68,3 @@ const QUERY: Readonly<Record<string, string>> = {
   from: 'the smaller size',
   to: 'the larger size',
 };
-
-function pathOf(name: string, description: string): Json {
-  return { name, in: 'path', required: true, description, schema: { type: 'string' } };
-}
-
-function schemaOf(schema: z.ZodType): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
-    io: 'input',
-    unrepresentable: 'any',
-    reused: 'inline',
-  }) as Json;
-  return rest;
-}

@@ -49,6 +49,8 @@ export interface Partition {
 // One batch is stored while two are transformed and one more waits, so that neither threads nor engine stand idle.
 const BATCHES_AHEAD = 3;
 
+type GapSegment = Extract<Segment, { kind: 'gap' }>;
+
 /** A partition that is not assigned yet. */
 export function createPartition(deps: PartitionDeps, place: TopicPartition): Partition {
   const stored = { ...place, sourceEpoch: deps.sourceEpoch };
@@ -112,10 +114,9 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
     deps.onStored(place, result.records, result.events, result.ends);
   }
 
-  function takeGap(gap: Extract<Segment, { kind: 'gap' }>): void {
+  function takeGap(gap: GapSegment): void {
     next = gap.lastOffset + 1;
-    const leafPlace = { ...stored, tenant: deps.tenant, offset: gap.firstOffset };
-    const leaf = gapLeafOf(deps.saltKey, leafPlace, gap.lastOffset, gap.reason).leaf.toString('hex');
+    const leaf = gapLeaf(deps, stored, gap);
     enqueue(async () => {
       const row = { ...stored, ...gap, leaf, ingestedAtUs: deps.stamp() };
       await deps.retrying(place, () => mayWrite(deps, stored, writerEpoch).then(() => ensureGap(deps.writer, row)));
@@ -132,6 +133,11 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   }
 
   return { assigned, batch, storedTo: () => done, settled: () => tail };
+}
+
+function gapLeaf(deps: PartitionDeps, stored: StoredPartition, gap: GapSegment): string {
+  const place = { ...stored, tenant: deps.tenant, offset: gap.firstOffset };
+  return gapLeafOf(deps.saltKey, place, gap.lastOffset, gap.reason).leaf.toString('hex');
 }
 
 // Asked before each write. One that passes and stalls can still write: the seal finds what it brought.

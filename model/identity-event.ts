@@ -1,4 +1,5 @@
-import { z } from 'zod';
+// As a namespace, so that the issuer kit carries what is used of zod and not its forty languages.
+import * as z from 'zod';
 import { partyRefSchema } from './token-event.ts';
 import { parseStamp } from './time.ts';
 

@@ -24,6 +24,7 @@ import type { Authorize } from './authorize.ts';
 import { rememberKeys } from './fetch-keys.ts';
 import { createPackBuild } from './pack-build.ts';
 import { createPolls } from './polls.ts';
+import type { PollsDeps } from './polls.ts';
 import { createRebuildApi } from './rebuild-api.ts';
 import type { LogHolder } from './log-holder.ts';
 import { createCheckRecorder } from './record-checks.ts';
@@ -51,26 +52,7 @@ export interface RoutesDeps {
 export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise<PollService> {
   const { policy, authorize, now, worker } = deps;
   const reader = readerWhenWhole(deps.store.reader, worker);
-  const intake = {
-    log: deps.log,
-    index: deps.log.index,
-    policy,
-    credentials: openCredentials(policy, deps.secrets),
-    adapterFor,
-    scan: scanDelivery,
-    now,
-    signReceipt: createReceiptSigner({
-      tenant: policy.tenant,
-      saltKey: deps.saltKey,
-      key: deps.holder.key,
-      sourceEpoch: SOURCE_EPOCH,
-    }),
-    settle: createSettle(worker.worker, deps.store.reader),
-    idle: () => worker.worker().idle(),
-    authorize,
-    keysOf: rememberKeys(),
-    ...readIngestSettings(),
-  };
+  const intake = intakeDeps(deps);
   await app.register(createIntake(intake));
   const polls = createPolls({ intake, secrets: deps.secrets, reader, logger: app.log });
   await app.register(pollRoutes(polls, authorize));
@@ -130,6 +112,30 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
     createRebuildApi({ authorize, reader: deps.store.reader, rebuild: (onProgress) => worker.rebuild(onProgress) }),
   );
   return polls;
+}
+
+function intakeDeps(deps: RoutesDeps): PollsDeps['intake'] {
+  const { policy, worker } = deps;
+  return {
+    log: deps.log,
+    index: deps.log.index,
+    policy,
+    credentials: openCredentials(policy, deps.secrets),
+    adapterFor,
+    scan: scanDelivery,
+    now: deps.now,
+    signReceipt: createReceiptSigner({
+      tenant: policy.tenant,
+      saltKey: deps.saltKey,
+      key: deps.holder.key,
+      sourceEpoch: SOURCE_EPOCH,
+    }),
+    settle: createSettle(worker.worker, deps.store.reader),
+    idle: () => worker.worker().idle(),
+    authorize: deps.authorize,
+    keysOf: rememberKeys(),
+    ...readIngestSettings(),
+  };
 }
 
 /** While derived tables are half there, an answer from them would be wrong: then there is none. */

@@ -13,8 +13,9 @@ export const startCommand: Command = {
   help: `
 Usage: custody start [--port 8080] [--host ADDRESS] [options]
 
-Takes deliveries at /v1/ingest/{source}, fetches what the policy file has a poll for, stores all, and answers queries. The data folder has one owner: while this
-runs, the other commands on the same folder go through it. SIGTERM and SIGINT finish what is in flight and stop.
+Takes deliveries at /v1/ingest/{source}, fetches what the policy file has a poll for, stores all, and answers queries. The
+data folder has one owner: while this runs, the other commands on the same folder go through it. SIGTERM and SIGINT finish
+what is in flight and stop.
 
 It listens on 127.0.0.1. Any other address needs OIDC: CUSTODY_OIDC_ISSUER, CUSTODY_OIDC_AUDIENCE, CUSTODY_OIDC_JWKS_URL,
 and roles (operator, auditor, responder) in the claim that CUSTODY_OIDC_ROLE_CLAIM names.`,

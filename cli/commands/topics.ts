@@ -19,9 +19,10 @@ export const topicsCommand: Command = {
   help: `
 Usage: custody topics [--check] [options]
 
-Makes the topics that are missing, one for each family of sources and one for dead letters, and checks all of them: cleanup.policy=delete, replicas,
-min.insync.replicas, retention, no unclean election, stamps by the broker. What exists is never changed. Ends with 1 where
-something is not as it should be; a compacted topic is refused, because it drops records from between others.
+Makes the topics that are missing, one for each family of sources and one for dead letters, and checks all of them:
+cleanup.policy=delete, replicas, min.insync.replicas, retention, no unclean election, stamps by the broker. What exists is
+never changed. Ends with 1 where something is not as it should be; a compacted topic is refused, because it drops records
+from between others.
 
 CUSTODY_KAFKA_BROKERS=host:port,... names the brokers. CUSTODY_KAFKA_SASL, _USERNAME, _PASSWORD_FILE, _TLS, _TLS_CA_FILE,
 _TLS_CERT_FILE and _TLS_KEY_FILE say how to speak with them; CUSTODY_KAFKA_TOPIC_PREFIX, _PARTITIONS (3), _REPLICATION (3),

@@ -5,7 +5,8 @@ import { runCli } from '../support/run-cli.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const COMMANDS = [
-  'demo', 'start', 'import', 'deliver', 'trace', 'timeline', 'check', 'report', 'verify', 'sources', 'dead-letters', 'rebuild',
+  'demo', 'start', 'import', 'deliver', 'poll', 'trace', 'timeline', 'identities', 'export', 'check', 'report', 'verify', 'sources',
+  'dead-letters', 'issuer-check', 'policy', 'rebuild', 'topics',
 ]; // prettier-ignore
 
 let folder: Awaited<ReturnType<typeof tempFolder>>;

@@ -57,18 +57,18 @@ interface Held {
   readonly source: Record<string, unknown>;
 }
 
-/** What Custody holds: events by id, each as often as it is counted, and what it says of the source. */
+/** What Custody holds of issuers (it also tells of itself): events by id, each as often as it is counted, and what it says of the source. */
 async function held(): Promise<Held> {
   const { token } = JSON.parse(readFileSync(join(folder.path, 'data', 'server.json'), 'utf8')) as { token: string };
   const headers = { authorization: `Bearer ${token}` };
   const ask = async (path: string): Promise<string> => (await fetch(`${server.url}${path}`, { headers })).text();
   const lines = (await ask('/v1/events?format=ndjson&limit=1000000')).split('\n').filter((line) => line !== '');
-  const accepted = lines.map((line) => {
-    const { event } = JSON.parse(line) as { event: string };
-    return { id: event.slice(event.lastIndexOf('/') + 1) };
-  });
+  const accepted = lines
+    .map((line) => (JSON.parse(line) as { event: string }).event)
+    .filter((event) => event.startsWith('event:ce/'))
+    .map((event) => ({ id: event.slice(event.lastIndexOf('/') + 1) }));
   const { sources } = JSON.parse(await ask('/v1/sources')) as { sources: Record<string, unknown>[] };
-  return { accepted, source: sources[0] ?? {} };
+  return { accepted, source: sources.find(({ family }) => family === 'ce') ?? {} };
 }
 
 /** Waits until the worker has stored so many; they are counted as soon as its note of the batch is there. */

@@ -2,10 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import { openCredentials } from '../ingest/intake/credentials.ts';
 import { createReceiptSigner } from '../ingest/intake/receipts.ts';
 import { scanDelivery } from '../ingest/intake/json-scan.ts';
+import type { InFlight } from '../ingest/intake/in-flight.ts';
 import { createIntake } from '../ingest/intake/routes.ts';
 import type { Secrets } from '../ingest/intake/secrets.ts';
 import { readIngestSettings } from '../ingest/settings.ts';
-import type { EmbeddedLog } from '../ingest/log/local-index.ts';
+import type { EventLog } from '../ingest/log/event-log.ts';
+import type { LocalIndex } from '../ingest/log/local-index.ts';
 import { pollRoutes } from '../ingest/pollers/poll-routes.ts';
 import type { PollService } from '../ingest/pollers/poll-service.ts';
 import { adapterFor } from '../ingest/sources/registry.ts';
@@ -28,18 +30,29 @@ import { createRebuildApi } from './rebuild-api.ts';
 import type { LogHolder } from './log-holder.ts';
 import { createCheckRecorder } from './record-checks.ts';
 import { createReplayApi } from './replay-api.ts';
+import type { Metrics } from './metrics.ts';
 import { createSettle } from './settle.ts';
-import type { WorkerHolder } from './worker-holder.ts';
+import type { Carrier } from './worker-holder.ts';
 
 export interface RoutesDeps {
   readonly policy: Policy;
   readonly secrets: Secrets;
   readonly version: string;
-  readonly log: EmbeddedLog;
-  readonly store: Store;
-  readonly worker: WorkerHolder;
+  readonly log: EventLog;
+  /** The index beside the log, where it has one: Kafka has none. */
+  readonly index?: LocalIndex | undefined;
+  readonly store: Pick<Store, 'reader'>;
+  readonly worker: Carrier;
   readonly saltKey: Uint8Array;
-  readonly holder: LogHolder;
+  /** Trees and key of the log; absent where other processes keep them. */
+  readonly holder?: LogHolder | undefined;
+  /** Resolves when what is stored is sealed; rejects with what keeps it from that. */
+  readonly sealed: () => Promise<void>;
+  /** The bodies that are being taken in. */
+  readonly inFlight?: InFlight | undefined;
+  /** Why this process cannot do its work now, in words of a closed list; empty if it can. */
+  readonly hindrances?: (() => readonly string[]) | undefined;
+  readonly metrics?: Metrics | undefined;
   readonly reportsFolder: string;
   /** 32 bytes, kept with the folder, so that a cursor is good after a restart and the same question has the same answer. */
   readonly cursorKey: Buffer;
@@ -47,24 +60,21 @@ export interface RoutesDeps {
   readonly now: () => Micros;
 }
 
-/** Puts the routes of all rooms into one app. Gives the polls, which nobody has started. */
-export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise<PollService> {
+/** Puts the routes of all rooms into one app. Gives the polls, which nobody has started; none without an index beside the log. */
+export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise<PollService | undefined> {
   const { policy, authorize, now, worker } = deps;
   const reader = readerWhenWhole(deps.store.reader, worker);
+  const { index, holder } = deps;
   const intake = {
     log: deps.log,
-    index: deps.log.index,
+    ...(index ? { index } : {}),
+    ...(deps.inFlight ? { inFlight: deps.inFlight } : {}),
     policy,
     credentials: openCredentials(policy, deps.secrets),
     adapterFor,
     scan: scanDelivery,
     now,
-    signReceipt: createReceiptSigner({
-      tenant: policy.tenant,
-      saltKey: deps.saltKey,
-      key: deps.holder.key,
-      sourceEpoch: SOURCE_EPOCH,
-    }),
+    ...(holder ? { signReceipt: receiptSigner(deps, holder) } : {}),
     settle: createSettle(worker.worker, deps.store.reader),
     idle: () => worker.worker().idle(),
     authorize,
@@ -72,8 +82,9 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
     ...readIngestSettings(),
   };
   await app.register(createIntake(intake));
-  const polls = createPolls({ intake, secrets: deps.secrets, reader, logger: app.log });
-  await app.register(pollRoutes(polls, authorize));
+  // Cursors of polls live in the index beside the log.
+  const polls = index && createPolls({ intake: { ...intake, index }, secrets: deps.secrets, reader, logger: app.log });
+  if (polls) await app.register(pollRoutes(polls, authorize));
   await app.register(
     createQueryApi({
       reader,
@@ -82,15 +93,18 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       cursorKey: deps.cursorKey,
       now,
       version: deps.version,
-      ready: () => Promise.resolve(worker.isWhole() && worker.worker().faults().length === 0),
+      hindrances: () => hindrancesOf(deps),
     }),
   );
   const record = createCheckRecorder(deps);
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', async (request) => void (await authorize(request.headers.authorization, 'read')));
+    const { metrics } = deps;
+    if (metrics)
+      guarded.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
     // A verdict comes of sealed rows alone; the catalogue needs none.
     guarded.addHook('preHandler', async (request) => {
-      if (Object.keys(request.query as object).length > 0) await deps.holder.sealed();
+      if (Object.keys(request.query as object).length > 0) await deps.sealed();
     });
     await guarded.register(createControlsApi({ reader, policy, now, record }));
   });
@@ -121,7 +135,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       adapterFor,
       cursorKey: deps.cursorKey,
       log: deps.log,
-      index: deps.log.index,
+      ...(index ? { index } : {}),
       settle: createSettle(worker.worker, deps.store.reader),
       idle: () => worker.worker().idle(),
     }),
@@ -132,8 +146,21 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
   return polls;
 }
 
+function receiptSigner({ policy, saltKey }: RoutesDeps, { key }: LogHolder): ReturnType<typeof createReceiptSigner> {
+  return createReceiptSigner({ tenant: policy.tenant, saltKey, key, sourceEpoch: SOURCE_EPOCH });
+}
+
+/** Each once. What the carrier says of itself comes first. */
+function hindrancesOf({ worker, hindrances }: RoutesDeps): readonly string[] {
+  const own = [
+    ...(worker.isWhole() ? [] : ['derived_tables_incomplete']),
+    ...(worker.worker().faults().length > 0 ? ['partition_stopped'] : []),
+  ];
+  return [...new Set([...own, ...(hindrances?.() ?? [])])];
+}
+
 /** While derived tables are half there, an answer from them would be wrong: then there is none. */
-function readerWhenWhole(reader: Reader, worker: WorkerHolder): Reader {
+function readerWhenWhole(reader: Reader, worker: Carrier): Reader {
   return {
     async read(query) {
       await worker.wholeSoon();

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from '../../model/problem.ts';
+import type { Family } from '../../model/source.ts';
 import type { TopicPartition } from '../log/event-log.ts';
 
 export type FaultListener = (fault: {
@@ -60,6 +61,12 @@ export function createFaults(options: { signal: AbortSignal; backoffMs: number; 
   }
 
   return { retrying, refuse, stop, list: () => [...faults.values()] };
+}
+
+/** The partition of a name. */
+export function placeOfName(name: string): TopicPartition {
+  const [topic = '', partition = ''] = name.split('/');
+  return { topic: topic as Family, partition: Number(partition) };
 }
 
 /** The name of a partition, such as `okta.log/0`. */

@@ -31,7 +31,15 @@ export interface PartitionDeps extends RepairDeps {
   readonly onCovered?: (place: StoredPartition, end: number, writerEpoch: number) => void;
   /** The position has changed. */
   readonly onMoved: () => void;
-  readonly onStored: (partition: TopicPartition, records: number, events: number, ends: Ends) => void;
+  /** A batch was stored, in so many milliseconds, waits included. */
+  readonly onStored: (partition: TopicPartition, stored: StoredCount, milliseconds: number) => void;
+}
+
+/** What a stored batch held. */
+export interface StoredCount {
+  readonly records: number;
+  readonly events: number;
+  readonly ends: Ends;
 }
 
 /** One partition of the log on its way into the store, strictly in order (reliability.md 1.4). */
@@ -103,13 +111,14 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   }
 
   async function storeStep(step: Step): Promise<void> {
+    const began = performance.now();
     const { result, changed } = await deps.retrying(place, (attempt) =>
       mayWrite(deps, stored, writerEpoch).then(() => step.store(attempt === 0)),
     );
     if (changed) for (const later of steps) if (later !== step) later.look();
     await deps.scratch.remove(Object.values(result.files));
     if (hasRejected(result.ends)) await deps.retrying(place, () => announceRejected(deps, stored, result.lastOffset));
-    deps.onStored(place, result.records, result.events, result.ends);
+    deps.onStored(place, result, performance.now() - began);
   }
 
   function takeGap(gap: Extract<Segment, { kind: 'gap' }>): void {

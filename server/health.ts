@@ -8,6 +8,7 @@ export type Hindrance =
   | 'store_unavailable'
   | 'store_disk_full'
   | 'log_unavailable'
+  | 'inbound_unavailable'
   | 'partition_stopped'
   | 'data_disk_nearly_full';
 
@@ -30,6 +31,7 @@ const ORDER: readonly Hindrance[] = [
   'store_unavailable',
   'store_disk_full',
   'log_unavailable',
+  'inbound_unavailable',
   'partition_stopped',
   'data_disk_nearly_full',
 ];

@@ -1,6 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { takeFolder } from '../ingest/folder.ts';
 import type { KafkaSettings } from '../ingest/settings.ts';
+import { scanDelivery } from '../ingest/intake/json-scan.ts';
+import { startInbound } from '../ingest/inbound/start-inbound.ts';
+import type { InboundTopic, StartInboundDeps } from '../ingest/inbound/start-inbound.ts';
+import type { EventLog } from '../ingest/log/event-log.ts';
+import { adapterFor } from '../ingest/sources/registry.ts';
 import { createWorker } from '../ingest/worker/worker.ts';
 import type { IngestWorker } from '../ingest/worker/worker.ts';
 import type { Policy } from '../model/policy.ts';
@@ -25,6 +30,8 @@ export interface IngestOptions {
   readonly saltKey: Buffer;
   readonly kafka: KafkaSettings;
   readonly clickhouse: StoreServer;
+  /** Topics that others produce to. */
+  readonly inbound?: readonly InboundTopic[];
   readonly management: { readonly host: string; readonly port: number };
   readonly logger: FastifyBaseLogger;
   /** Ends the wait for servers that are not there yet. */
@@ -80,10 +87,28 @@ export async function openIngest(options: IngestOptions): Promise<IngestProcess>
     closing.add(() => worker.stop());
     watch = startWatch({ health, logger, folder: folder.path, log, positions: worker.positions, probe: PROBE });
     closing.add(() => watch?.stop() ?? Promise.resolve());
+    for (const topic of options.inbound ?? []) {
+      const inbound = startInbound(topic, inboundDeps(options, log, health));
+      closing.add(() => inbound.stop());
+    }
     health.set('starting', false);
     return { url, health, metrics, worker, close: closing.close };
   } catch (error) {
     await closing.close();
     throw error;
   }
+}
+
+function inboundDeps({ policy, logger }: IngestOptions, log: EventLog, health: Health): StartInboundDeps {
+  return {
+    policy,
+    log,
+    adapterFor,
+    scan: scanDelivery,
+    now: () => Date.now() * 1_000,
+    say(level, facts, text) {
+      logger['alarm' in facts ? 'error' : level]({ ...facts }, text);
+    },
+    onState: (isThere) => health.set('inbound_unavailable', !isThere),
+  };
 }

@@ -1,3 +1,4 @@
+import { readInboundTopics } from '../../ingest/settings.ts';
 import { Problem } from '../../model/problem.ts';
 import { readManagementSettings, readSaltKeyFile } from '../../server/settings.ts';
 import { STORE_SETTINGS_HELP } from '../../store/settings.ts';
@@ -23,6 +24,13 @@ on 127.0.0.1:9464, or on CUSTODY_MANAGEMENT_HOST and CUSTODY_MANAGEMENT_PORT. SI
   CUSTODY_SALT_KEY_FILE               needed: 32 random bytes, the same file for all workers of a store, mode 0600, kept as
                                       long as the evidence: (umask 077; head -c 32 /dev/urandom > salt.key)
 
+Topics that others produce to: each record passes the checks of the doors, and is kept with its reason where it fails.
+Who may write there is the broker's to say (ACL); headers of ours that such a record carries have no authority.
+  CUSTODY_INBOUND_ISSUER_TOPIC        CloudEvents of token issuers (Kafka binding, structured or binary), on the same brokers
+  CUSTODY_EVENTHUBS_BROKERS, _TOPIC, _GROUP, _INSTANCE, _SASL, _USERNAME, _PASSWORD_FILE
+                                      Entra's diagnostic records through Azure Event Hubs: NAMESPACE.servicebus.windows.net:9093,
+                                      plain, \$ConnectionString, and the connection string in the file
+
 Kafka
 ${KAFKA_SETTINGS_HELP}
 
@@ -40,6 +48,7 @@ ${STORE_SETTINGS_HELP}`,
       throw new Problem('usage', 'ingest takes no --url: it speaks to Kafka and ClickHouse');
     const management = readManagementSettings({ host: textOption(args, 'host'), port: textOption(args, 'port') });
     const { kafka, clickhouse } = readClusterSettings('ingest');
+    const inbound = readInboundTopics();
     const keyFile = readSaltKeyFile();
     if (keyFile === undefined)
       throw new Problem('configuration', 'CUSTODY_SALT_KEY_FILE is needed. See: custody ingest --help');
@@ -52,7 +61,17 @@ ${STORE_SETTINGS_HELP}`,
     ]);
     const logger = createLogger(logLevel ?? 'info');
     await runUntilStopped(context, async (signal) => {
-      const ingest = await openIngest({ folder, policy, saltKey, kafka, clickhouse, management, logger, signal });
+      const ingest = await openIngest({
+        inbound,
+        folder,
+        policy,
+        saltKey,
+        kafka,
+        clickhouse,
+        management,
+        logger,
+        signal,
+      });
       context.say(`Custody ingest works as one of its group; monitoring at ${ingest.url}\n`);
       return ingest;
     });

@@ -14,7 +14,10 @@ import type { TestCluster } from './kafka-brokers.ts';
 import { missingForKafka } from './kafka-jars.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const READY_MS = 90_000;
+const READY_MS = 180_000;
+/** Whatever ends this process ends those that it started. */
+const children = new Set<ChildProcess>();
+process.once('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 
 /** One of our own processes, started as an operator would. */
 export interface TestProcess {
@@ -53,51 +56,44 @@ export async function startCluster(
   const missing = given === undefined ? missingForKafka() : undefined;
   if (missing !== undefined) throw new Error(missing);
   await mkdir(dataFolder, { recursive: true });
-  const brokers = given === undefined ? await startBrokers(1, (text) => say(`${text}\n`)) : undefined;
-  const clickhouse = await startClickHouse(dataFolder);
-  const env = await settingsOf(dataFolder, brokers?.addresses.join(',') ?? given ?? '', clickhouse);
-  const running: TestProcess[] = [];
-  const start = (
-    name: string,
-    args: readonly string[],
-  ): TestProcess & { until(text: RegExp): Promise<RegExpExecArray> } => {
-    const folder = join(dataFolder, `${name}-${running.length}`);
+  const steps: (() => Promise<unknown>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const step of steps.splice(0).reverse()) await step();
+  };
+  try {
+    const brokers = given === undefined ? await startBrokers(1, (text) => say(`${text}\n`)) : undefined;
+    steps.push(() => brokers?.stop() ?? Promise.resolve());
+    const clickhouse = await startClickHouse(dataFolder);
+    steps.push(() => clickhouse.stop());
+    const env = await settingsOf(dataFolder, brokers?.addresses.join(',') ?? given ?? '', clickhouse);
     const config = configFile === undefined ? [] : ['--config', configFile];
-    const started = startCustody([name, ...args, '--data', folder, ...config], env);
-    running.push(started);
-    return started;
-  };
-  await startCustody(['topics'], env).ended();
-  const ingest = async (): Promise<TestProcess & { readonly url: string }> => {
-    const worker = start('ingest', ['--port', '0']);
-    const [, url = ''] = await worker.until(/monitoring at (\S+)/);
-    return { ...worker, url };
-  };
-  const folder = join(dataFolder, 'serve-0');
-  const [first] = await Promise.all([ingest()]);
-  say(`custody ingest: ${first.url}\n`);
-  for (let more = 1; more < workers; more += 1) await ingest();
-  const served = startCustody(
-    ['serve', '--port', '0', '--data', folder, ...(configFile === undefined ? [] : ['--config', configFile])],
-    env,
-  );
-  running.push(served);
-  const [, url = ''] = await served.until(/listens on (\S+),/);
-  const server = await findServer(folder);
-  say(`custody serve: ${url}\n`);
-  return {
-    context: { ...context, settings: { ...context.settings, dataFolder: folder } },
-    clickhouse,
-    brokers,
-    env,
-    ingest,
-    serve: { ...served, url, token: server?.token ?? '' },
-    async stop() {
-      await Promise.all(running.toReversed().map((process) => process.stop()));
-      await clickhouse.stop();
-      await brokers?.stop();
-    },
-  };
+    const start = (name: string, folder: string): ReturnType<typeof startCustody> => {
+      const started = startCustody([name, '--port', '0', '--data', folder, ...config], env);
+      steps.push(() => started.stop());
+      return started;
+    };
+    await startCustody(['topics'], env).ended();
+    say('the topics are made\n');
+    let count = 0;
+    const ingest = async (): Promise<TestProcess & { readonly url: string }> => {
+      const worker = start('ingest', join(dataFolder, `ingest-${(count += 1)}`));
+      const [, url = ''] = await worker.until(/monitoring at (\S+)/);
+      say(`custody ingest: ${url}\n`);
+      return { ...worker, url };
+    };
+    // One after the other: the first makes the tables.
+    for (let more = 0; more < workers; more += 1) await ingest();
+    const folder = join(dataFolder, 'serve');
+    const served = start('serve', folder);
+    const [, url = ''] = await served.until(/listens on (\S+),/);
+    say(`custody serve: ${url}\n`);
+    const serve = { ...served, url, token: (await findServer(folder))?.token ?? '' };
+    const through = { ...context, settings: { ...context.settings, dataFolder: folder } };
+    return { context: through, clickhouse, brokers, env, ingest, serve, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 async function settingsOf(
@@ -132,6 +128,8 @@ export function startCustody(
     stdio: ['ignore', 'ignore', 'pipe'],
     cwd: ROOT,
   });
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   let text = '';
   child.stderr?.setEncoding('utf8').on('data', (part: string) => (text += part));
   const exit = once(child, 'exit') as Promise<[number | null]>;

@@ -15,7 +15,8 @@ export function createManagement(deps: {
   readonly logger: FastifyBaseLogger;
 }): FastifyInstance {
   const { health, metrics, logger } = deps;
-  const app = fastify({ loggerInstance: logger, disableRequestLogging: true, bodyLimit: 1_024 });
+  // Probes come every few seconds: only what goes wrong with them is told.
+  const app = fastify({ loggerInstance: logger.child({}, { level: 'warn' }), bodyLimit: 1_024 });
   addSecurityHeaders(app);
   answerProblems(app);
   app.get('/healthz', () => ({ status: 'ok' }));

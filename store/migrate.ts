@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { Problem } from '../model/problem.ts';
+import { clusterMigrations, clusterStatement } from './cluster-ddl.ts';
 import { isUnknownTable } from './engine-error.ts';
 import type { Session } from './session.ts';
 
@@ -19,14 +20,18 @@ const applied = z.object({ name: z.string(), sha256: z.string() });
  * Applies the migrations that this store has not seen, in the order of their numbers. A file that was changed after it
  * was applied is refused, and so is a store that a newer version has migrated (both `configuration`): two histories of
  * one table cannot be told apart later. Each statement is written so that it may run twice, for a crash may come
- * between the statement and the note of it.
+ * between the statement and the note of it. With `cluster` the tables are those of a cluster of that name.
  */
-export async function migrate(session: Session, migrations?: readonly Migration[]): Promise<readonly string[]> {
-  await session.run(
-    `CREATE TABLE IF NOT EXISTS schema_migrations (name String, sha256 String, applied_at DateTime64(3, 'UTC'))
-     ENGINE = MergeTree ORDER BY name SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`,
-  );
-  const missing = await missingOf(session, migrations ?? (await readMigrations()));
+export async function migrate(
+  session: Session,
+  migrations?: readonly Migration[],
+  cluster?: string,
+): Promise<readonly string[]> {
+  const notes = `CREATE TABLE IF NOT EXISTS schema_migrations (name String, sha256 String, applied_at DateTime64(3, 'UTC'))
+     ENGINE = MergeTree ORDER BY name SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`;
+  await session.run(cluster === undefined ? notes : clusterStatement(notes, cluster));
+  const files = migrations ?? (await readMigrations());
+  const missing = await missingOf(session, cluster === undefined ? files : clusterMigrations(files, cluster));
   for (const migration of missing) {
     for (const statement of migration.statements) await session.run(statement);
     const note = 'INSERT INTO schema_migrations SELECT {name:String}, {sha256:String}, now64(3)';

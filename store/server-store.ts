@@ -35,7 +35,7 @@ export async function openServerStore(options: ServerStoreOptions): Promise<Stor
   return opening(options.server, async (client) => {
     const settings = await writerSettings(options.server, client);
     const writer = createSession(linkOf(options, client, settings, READER_LIMITS.executionSeconds), true);
-    await migrate(writer);
+    await migrate(writer, undefined, options.server.cluster);
     return { ...(await readStore(options, client)), writer };
   });
 }

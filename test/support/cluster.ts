@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandContext } from '../../cli/command.ts';
 import { findServer } from '../../ingest/folder.ts';
+import { openServerStore } from '../../store/server-store.ts';
 import { startClickHouse } from './clickhouse-fixture.ts';
 import type { TestClickHouse } from './clickhouse-fixture.ts';
 import { startBrokers } from './kafka-brokers.ts';
@@ -33,7 +34,7 @@ export interface TestClusterOfOurs {
   /** The context of commands that go through `custody serve`. */
   readonly context: CommandContext;
   readonly clickhouse: TestClickHouse;
-  /** Undefined where KAFKA_BROKERS names brokers of others. */
+  /** Undefined where the brokers are others' to stop. */
   readonly brokers: TestCluster | undefined;
   readonly env: Readonly<Record<string, string>>;
   /** Starts one more `custody ingest`; resolves when it works. */
@@ -44,15 +45,17 @@ export interface TestClusterOfOurs {
 
 /**
  * Starts a cluster below the data folder of a context: a broker, topics of its own, a ClickHouse server over chdb,
- * `custody serve`, and some `custody ingest`. The policy is that of the context.
+ * `custody serve`, and some `custody ingest`. The policy is that of the context. Brokers that run already are used and left.
  */
 export async function startCluster(
   context: CommandContext,
   say: (text: string) => void = () => undefined,
   workers = 2,
+  more: Readonly<Record<string, string>> = {},
+  running?: TestCluster,
 ): Promise<TestClusterOfOurs> {
   const { dataFolder, configFile } = context.settings;
-  const given = process.env['KAFKA_BROKERS'];
+  const given = running ? running.addresses.join(',') : process.env['KAFKA_BROKERS'];
   const missing = given === undefined ? missingForKafka() : undefined;
   if (missing !== undefined) throw new Error(missing);
   await mkdir(dataFolder, { recursive: true });
@@ -65,7 +68,7 @@ export async function startCluster(
     steps.push(() => brokers?.stop() ?? Promise.resolve());
     const clickhouse = await startClickHouse(dataFolder);
     steps.push(() => clickhouse.stop());
-    const env = await settingsOf(dataFolder, brokers?.addresses.join(',') ?? given ?? '', clickhouse);
+    const env = { ...(await settingsOf(dataFolder, brokers?.addresses.join(',') ?? given ?? '', clickhouse)), ...more };
     const config = configFile === undefined ? [] : ['--config', configFile];
     const start = (name: string, folder: string): ReturnType<typeof startCustody> => {
       const started = startCustody([name, '--port', '0', '--data', folder, ...config], env);
@@ -81,7 +84,8 @@ export async function startCluster(
       say(`custody ingest: ${url}\n`);
       return { ...worker, url };
     };
-    // One after the other: the first makes the tables.
+    // The first makes the tables; where there is none, they are made here, for custody serve waits for them.
+    if (workers === 0) await (await openServerStore({ server: clickhouse.server() })).close();
     for (let more = 0; more < workers; more += 1) await ingest();
     const folder = join(dataFolder, 'serve');
     const served = start('serve', folder);

@@ -29,7 +29,7 @@ Who may write there is the broker's to say (ACL); headers of ours that such a re
   CUSTODY_INBOUND_ISSUER_TOPIC        CloudEvents of token issuers (Kafka binding, structured or binary), on the same brokers
   CUSTODY_EVENTHUBS_BROKERS, _TOPIC, _GROUP, _INSTANCE, _SASL, _USERNAME, _PASSWORD_FILE
                                       Entra's diagnostic records through Azure Event Hubs: NAMESPACE.servicebus.windows.net:9093,
-                                      plain, \$ConnectionString, and the connection string in the file
+                                      plain, $ConnectionString, and the connection string in the file
 
 Kafka
 ${KAFKA_SETTINGS_HELP}

@@ -125,23 +125,15 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
       signal: stopping.signal,
       consumer: () => announced,
     });
-    const partitionOf = (place: TopicPartition): Partition => {
-      const found =
-        partitions.get(nameOf(place)) ?? createPartition(shared, { topic: place.topic, partition: place.partition });
-      partitions.set(nameOf(place), found);
-      return found;
-    };
-    const assigned = async (place: TopicPartition): Promise<number> => {
-      if (deps.known === 'assigned') await faults.retrying(place, () => loading.load(place));
-      const position = await partitionOf(place).assigned();
-      complete.add(nameOf(place));
-      ours.add(nameOf(place));
-      progress.changed();
-      return position;
-    };
-    const handler = handlerOf(assigned, partitionOf, faults, pace, (place) => {
-      ours.delete(nameOf(place));
-      deps.onLeft?.(place);
+    const handler = handlerOf(deps, {
+      partitions,
+      complete,
+      ours,
+      faults,
+      pace,
+      shared,
+      opened,
+      changed: progress.changed,
     });
     consumer = await deps.log.consume({ group: GROUP, topics, ...limitsOf(deps) }, handler);
     announce(consumer);
@@ -171,22 +163,43 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
   return { start, stop, drained, idle, whole, progress: progress.read, positions, faults: faults.list };
 }
 
-function handlerOf(
-  assigned: BatchHandler['assigned'],
-  partitionOf: (place: TopicPartition) => Partition,
-  faults: Faults,
-  pace: Pace,
-  revoked: (place: TopicPartition) => void,
-): BatchHandler {
+interface HandlerParts {
+  readonly partitions: Map<string, Partition>;
+  readonly complete: Set<string>;
+  readonly ours: Set<string>;
+  readonly faults: Faults;
+  readonly pace: Pace;
+  readonly shared: PartitionDeps;
+  readonly opened: OpenTransform;
+  readonly changed: () => void;
+}
+
+function handlerOf(deps: WorkerDeps, parts: HandlerParts): BatchHandler {
+  const { partitions, complete, ours, faults, pace, shared } = parts;
+  const loading = createLoading(deps, parts.opened);
+  const partitionOf = (place: TopicPartition): Partition => {
+    const found =
+      partitions.get(nameOf(place)) ?? createPartition(shared, { topic: place.topic, partition: place.partition });
+    partitions.set(nameOf(place), found);
+    return found;
+  };
   return {
-    assigned,
+    async assigned(place) {
+      if (deps.known === 'assigned') await faults.retrying(place, () => loading.load(place));
+      const position = await partitionOf(place).assigned();
+      complete.add(nameOf(place));
+      ours.add(nameOf(place));
+      parts.changed();
+      return position;
+    },
     batch: async (batch) => {
       await partitionOf(batch).batch(batch);
       await pace.took(batch, batch.records.length);
     },
     // What is in flight is finished first: the next owner's position must not be asked before.
     revoked(place) {
-      revoked(place);
+      ours.delete(nameOf(place));
+      deps.onLeft?.(place);
       return partitionOf(place).settled();
     },
     // The log gave up on a partition (it was replaced, or cut off): it has stopped, and must be seen to have.

@@ -132,9 +132,7 @@ describeOnKafka('the processes of a cluster', { brokers: 1, own: true }, (kafka)
         ],
       });
       const { data, ...attributes } = eventOf((sent += 1));
-      const binary = Object.fromEntries(
-        Object.entries(attributes).map(([name, value]) => [`ce_${name}`, String(value)]),
-      );
+      const binary = Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`ce_${name}`, value]));
       await producer.send({
         topic: INBOUND,
         messages: [

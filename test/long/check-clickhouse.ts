@@ -46,7 +46,9 @@ let failed = 0;
 
 async function check(name: string, work: () => Promise<boolean>): Promise<void> {
   const ok = await work().catch((error: unknown) => {
-    say(`  ${error instanceof Error ? `${error.message} ${String(error.cause ?? '')}` : String(error)}`);
+    say(
+      `  ${error instanceof Error ? [error.message, error.cause instanceof Error ? error.cause.message : ''].join(' ') : String(error)}`,
+    );
     return false;
   });
   say(`${ok ? 'ok    ' : 'FAILED'} ${name}`);

@@ -75,7 +75,7 @@ test('the listener for monitoring tells the reasons, and the numbers', async () 
 function watching(more: Partial<WatchDeps>): {
   said: string[];
   health: ReturnType<typeof createHealth>;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 } {
   const said: string[] = [];
   const health = createHealth();
@@ -83,7 +83,14 @@ function watching(more: Partial<WatchDeps>): {
   const log = { endOffset: () => Promise.resolve(10) };
   const room = (): Promise<{ free: number; size: number }> => Promise.resolve({ free: 90, size: 100 });
   const watch = startWatch({
-    ...{ health, logger, folder: '/', log, positions: () => [], probe: place, everyMs: 5, room },
+    health,
+    logger,
+    folder: '/',
+    log,
+    positions: () => [],
+    probe: place,
+    everyMs: 5,
+    room,
     ...more,
   });
   return { said, health, stop: () => watch.stop() };

@@ -29,8 +29,13 @@ test('none without a URL', () => expect(readStoreSettings({})).toBeUndefined());
 
 test('what is preset', () => {
   expect(read({ URL })).toEqual({
-    ...{ url: URL, user: 'default', password: '', database: 'default' },
-    ...{ silenceMs: 60_000, connections: 10, compression: 'none' },
+    url: URL,
+    user: 'default',
+    password: '',
+    database: 'default',
+    silenceMs: 60_000,
+    connections: 10,
+    compression: 'none',
   });
 });
 
@@ -41,8 +46,15 @@ test('what is given, secrets from files', () => {
   writeFileSync(ca, '-----BEGIN CERTIFICATE-----\n');
   const given = { USER: 'reader', PASSWORD_FILE: password, DATABASE: 'custody', TLS_CA_FILE: ca, CLUSTER: 'main' };
   expect(read({ URL, ...given, SILENCE_S: '5', CONNECTIONS: '40', COMPRESSION: 'gzip' })).toEqual({
-    ...{ url: URL, user: 'reader', password: 'of the reader', database: 'custody', cluster: 'main' },
-    ...{ ca: Buffer.from('-----BEGIN CERTIFICATE-----\n'), silenceMs: 5_000, connections: 40, compression: 'gzip' },
+    url: URL,
+    user: 'reader',
+    password: 'of the reader',
+    database: 'custody',
+    cluster: 'main',
+    ca: Buffer.from('-----BEGIN CERTIFICATE-----\n'),
+    silenceMs: 5_000,
+    connections: 40,
+    compression: 'gzip',
   });
 });
 

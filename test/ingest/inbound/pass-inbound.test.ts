@@ -53,9 +53,7 @@ describe('a record that an issuer produced', () => {
 
   test('binary: attributes are headers that begin with ce_', () => {
     const { data, ...attributes } = tokenEvent;
-    const headers = Object.fromEntries(
-      Object.entries(attributes).map(([name, value]) => [`ce_${name}`, String(value)]),
-    );
+    const headers = Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`ce_${name}`, value]));
     const [record] = pass(data, { ...headers, 'content-type': 'application/json' });
     expect(meaning(record)).toBe(tokenEvent.id);
   });

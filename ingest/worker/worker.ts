@@ -118,7 +118,6 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
   let opened: OpenTransform | undefined;
   async function start(): Promise<void> {
     opened = await openTransform(deps);
-    const loading = createLoading(deps, opened);
     const shared = partitionDeps(deps, opened, {
       progress,
       faults,

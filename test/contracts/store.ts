@@ -7,11 +7,11 @@ import { Problem } from '../../model/problem.ts';
 import type { Store } from '../../store/clickhouse.ts';
 import { createDigest, readDigest } from '../../store/digest.ts';
 import { ensureRows } from '../../store/ensure-rows.ts';
-import type { StagedRows } from '../../store/ensure-rows.ts';
+import type { FileRows } from '../../store/ensure-rows.ts';
 import { findRefused } from '../../store/find-refused.ts';
 import { derivedRange, ensureGap, insertBatchNote, nextWriterEpoch, readReach } from '../../store/log-state.ts';
 import { migrate } from '../../store/migrate.ts';
-import { EVENT_KEYS } from '../../store/tables.ts';
+import { EDGES } from '../../store/tables.ts';
 import { crcOf } from '../../store/tsv.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -169,19 +169,19 @@ export function storeContract(open: () => Promise<OpenedStore>): void {
     const KEYS = 40;
     const keyOf = (index: number): string => `token:jti:${index}\t'quoted'\\ü`;
     const lineOf = (index: number, confidence = '1'): string =>
-      `acme\t${keyOf(index).replaceAll('\\', '\\\\').replaceAll('\t', '\\t')}\t1750000000000000\t${5_000 + index}\t1\tsubject\t${confidence}\tdata.sub\t1750000000123\t1750000000000456\n`;
+      `acme\t${keyOf(index).replaceAll('\\', '\\\\').replaceAll('\t', '\\t')}\t1\tother\t1\tnames\t${confidence}\trule\t\t${5_000 + index}\t1750000000000000\t1750000000123\t1750000000000456\n`;
 
-    async function staged(name: string, lines: readonly string[]): Promise<StagedRows> {
+    async function staged(name: string, lines: readonly string[]): Promise<FileRows> {
       const file = join(files.path, name);
       await writeFile(file, lines.join(''));
       const digest = createDigest();
-      for (let index = 0; index < KEYS; index += 1) digest.add(BigInt(5_000 + index), crcOf(keyOf(index)));
+      for (let index = 0; index < KEYS; index += 1) digest.add(BigInt(5_000 + index), crcOf(keyOf(index)) + 1);
       const range = derivedRange(5_000n, 5_000n + BigInt(KEYS) - 1n, 0, 2_000_000_000_000_000);
-      return { spec: EVENT_KEYS, file, range, expected: digest.digest() };
+      return { spec: EDGES, file, range, expected: digest.digest() };
     }
     const all = Array.from({ length: KEYS }, (_, index) => lineOf(index));
     const rows = (): Promise<unknown[]> =>
-      store().reader.read({ sql: 'SELECT key FROM event_keys ORDER BY ref', params: {}, row: anything });
+      store().reader.read({ sql: 'SELECT key FROM edges ORDER BY ref', params: {}, row: anything });
     const options = { fresh: false, replace: true };
 
     test('arrive byte for byte, once, however often they are ensured', async () => {
@@ -189,11 +189,11 @@ export function storeContract(open: () => Promise<OpenedStore>): void {
       expect(await ensureRows(store().writer, whole, { ...options, fresh: true })).toBe(1);
       expect(await ensureRows(store().writer, whole, options)).toBe(0);
       expect(await rows()).toEqual(Array.from({ length: KEYS }, (_, index) => ({ key: keyOf(index) })));
-      expect(await readDigest(store().writer, EVENT_KEYS, whole.range)).toEqual(whole.expected);
+      expect(await readDigest(store().writer, EDGES, whole.range)).toEqual(whole.expected);
     });
 
     test('that are missing are added, and nothing else', async () => {
-      await store().writer.run('ALTER TABLE event_keys DELETE WHERE ref % 3 = 0 SETTINGS mutations_sync = 2');
+      await store().writer.run('ALTER TABLE edges DELETE WHERE ref % 3 = 0 SETTINGS mutations_sync = 2');
       expect(await ensureRows(store().writer, await staged('part.tsv', all), options)).toBe(1);
       expect(await rows()).toHaveLength(KEYS);
     });

@@ -90,11 +90,11 @@ describeOnKafka('the processes of a cluster', { brokers: 1, own: true }, (kafka)
       store,
       "SELECT (SELECT count() FROM records), (SELECT uniqExact(topic, partition, offset) FROM records), (SELECT countIf(disposition = 'accepted') FROM events), (SELECT uniqExact(event_id) FROM events)",
     );
-  const untilEvents = (events: number): Promise<unknown> =>
-    vi.waitUntil(async () => (await counts().catch(() => '')).split('\t')[3] === String(events), {
-      timeout: 150_000,
-      interval: 300,
-    });
+  const untilEvents = async (events: number): Promise<void> => {
+    for (const end = Date.now() + 150_000; Date.now() < end; await sleep(300))
+      if ((await counts().catch(() => '')).split('\t')[3] === String(events)) return;
+    throw new Error(`the store holds ${await counts()}, not ${events} events. The workers said: ${cluster.said()}`);
+  };
   const readiness = async (url: string): Promise<string> => {
     const answer = await fetch(`${url}/readyz`);
     return `${answer.status} ${((await answer.json()) as { reasons: string[] }).reasons.join()}`;

@@ -10,7 +10,7 @@ import { ensureRows } from '../../store/ensure-rows.ts';
 import { derivedRange } from '../../store/log-state.ts';
 import { openServerReader, openServerStore } from '../../store/server-store.ts';
 import type { StoreServer } from '../../store/settings.ts';
-import { EVENT_KEYS } from '../../store/tables.ts';
+import { EDGES } from '../../store/tables.ts';
 import { crcOf } from '../../store/tsv.ts';
 
 /**
@@ -63,41 +63,41 @@ try {
   const digest = createDigest();
   const lines: string[] = [];
   for (let index = 1; index <= 1_000; index += 1) {
-    lines.push(`t\tk-${index}\t1750000000000000\t${index}\t1\tsubject\t1\tf\t1750000000123\t1750000000000456\n`);
-    digest.add(BigInt(index), crcOf(`k-${index}`));
+    lines.push(`t\tk-${index}\t1\to\t1\tr\t1\tu\t\t${index}\t1750000000000000\t1750000000123\t1750000000000456\n`);
+    digest.add(BigInt(index), crcOf(`k-${index}`) + 1);
   }
   const file = join(folder, 'rows.tsv');
   await writeFile(file, lines.join(''));
-  const rows = { spec: EVENT_KEYS, file, range, expected: digest.digest() };
+  const rows = { spec: EDGES, file, range, expected: digest.digest() };
 
   await check('rows of a body arrive through input(), and are read back', async () => {
     const inserts = await ensureRows(store.writer, rows, { fresh: true, replace: true });
-    return inserts === 1 && sameDigest(await readDigest(store.writer, EVENT_KEYS, range), rows.expected);
+    return inserts === 1 && sameDigest(await readDigest(store.writer, EDGES, range), rows.expected);
   });
   await check('rows that are missing are added alone', async () => {
-    await store.writer.run('ALTER TABLE event_keys DELETE WHERE ref % 2 = 0 SETTINGS mutations_sync = 2');
+    await store.writer.run('ALTER TABLE edges DELETE WHERE ref % 2 = 0 SETTINGS mutations_sync = 2');
     return (await ensureRows(store.writer, rows, { fresh: false, replace: true })) === 1;
   });
   await check('an insert that begins too late does nothing, and is not taken for done', async () => {
     const late = await openServerStore({ server, startWithinMs: -60_000 });
-    await late.writer.run('TRUNCATE TABLE event_keys');
+    await late.writer.run('TRUNCATE TABLE edges');
     const refused = await ensureRows(late.writer, rows, { fresh: true, replace: true }).then(
       () => false,
       () => true,
     );
     await late.close();
-    return refused && (await readDigest(store.writer, EVENT_KEYS, range)).rows === 0;
+    return refused && (await readDigest(store.writer, EDGES, range)).rows === 0;
   });
   await check('a statement whose answer was lost is found by its id and killed before the next one', async () => {
     const hasty = await openServerStore({ server: { ...server, silenceMs: 1_500 } });
     const long =
-      'INSERT INTO event_keys (key) SELECT toString(sleepEachRow(1)) FROM numbers(60) SETTINGS max_block_size = 1, min_insert_block_size_rows = 100000';
+      'INSERT INTO edges (key) SELECT toString(sleepEachRow(1)) FROM numbers(60) SETTINGS max_block_size = 1, min_insert_block_size_rows = 100000';
     const lost = await hasty.writer.run(long).then(
       () => false,
       () => true,
     );
     const began = performance.now();
-    const [found] = await hasty.writer.read({ sql: 'SELECT count() AS n FROM event_keys', params: {}, row: anything });
+    const [found] = await hasty.writer.read({ sql: 'SELECT count() AS n FROM edges', params: {}, row: anything });
     await hasty.close();
     return lost && performance.now() - began < 30_000 && String(found?.['n']) === '0';
   });
@@ -121,7 +121,7 @@ try {
     await check('an insert with quorum is on every replica, or is read so', async () => {
       await ensureRows(store.writer, rows, { fresh: false, replace: true });
       await sleep(1_000);
-      const sql = `SELECT count() AS n FROM clusterAllReplicas('${cluster}', ${database}.event_keys)`;
+      const sql = `SELECT count() AS n FROM clusterAllReplicas('${cluster}', ${database}.edges)`;
       const replicas = `SELECT count() AS n FROM clusterAllReplicas('${cluster}', system.one)`;
       const [all] = await store.writer.read({ sql, params: {}, row: anything });
       const [count] = await store.writer.read({ sql: replicas, params: {}, row: anything });

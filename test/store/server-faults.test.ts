@@ -82,7 +82,7 @@ test('the worker gives the same rows over HTTP as in the process', async () => {
   expect(await dump(store)).toEqual(expected);
   const inserts = (await clickhouse.statements()).filter(({ sql }) => sql.includes('FROM input('));
   expect(inserts.map(({ fault }) => fault)).toEqual(inserts.map(() => undefined));
-  expect(inserts.length).toBe(12);
+  expect(inserts.length).toBe(9);
   for (const { settings, queryId, bodyBytes } of inserts) {
     expect(settings).toMatchObject({ async_insert: '0', wait_end_of_query: '1' });
     expect(queryId).toMatch(/^custody-[0-9a-f-]{36}$/);

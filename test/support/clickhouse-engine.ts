@@ -78,12 +78,13 @@ function translate({ sql, data }: ServerRequest, file: string, listed: readonly 
   }
   // An empty body is no file: the engine then has nothing to read.
   if (data.length === 0) writeFileSync(file, '');
+  const [tail = '', format = 'TSV'] = /\s+FORMAT (TSV|RowBinary)\s*$/.exec(text) ?? [];
   return text
+    .slice(0, text.length - tail.length)
     .replace(
       /\bFROM input\('((?:[^'\\]|\\.)*)'\)/,
-      (_all, structure: string) => `FROM file(${quote(file)}, 'TSV', '${structure}')`,
-    )
-    .replace(/\s+FORMAT TSV\s*$/, '');
+      (_all, structure: string) => `FROM file(${quote(file)}, '${format}', '${structure}')`,
+    );
 }
 
 async function collect(client: ClickHouseClient, query: string): Promise<Buffer> {

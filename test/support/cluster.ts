@@ -40,6 +40,8 @@ export interface TestClusterOfOurs {
   /** Starts one more `custody ingest`; resolves when it works. */
   ingest(): Promise<TestProcess & { readonly url: string }>;
   readonly serve: TestProcess & { readonly url: string; readonly token: string };
+  /** What all processes have said on stderr. */
+  said(): string;
   stop(): Promise<void>;
 }
 
@@ -70,10 +72,12 @@ export async function startCluster(
     steps.push(() => clickhouse.stop());
     const env = { ...(await settingsOf(dataFolder, brokers?.addresses.join(',') ?? given ?? '', clickhouse)), ...more };
     const config = configFile === undefined ? [] : ['--config', configFile];
+    const started: TestProcess[] = [];
     const start = (name: string, folder: string): ReturnType<typeof startCustody> => {
-      const started = startCustody([name, '--port', '0', '--data', folder, ...config], env);
-      steps.push(() => started.stop());
-      return started;
+      const one = startCustody([name, '--port', '0', '--data', folder, ...config], env);
+      started.push(one);
+      steps.push(() => one.stop());
+      return one;
     };
     await startCustody(['topics'], env).ended();
     say('the topics are made\n');
@@ -93,7 +97,8 @@ export async function startCluster(
     say(`custody serve: ${url}\n`);
     const serve = { ...served, url, token: (await findServer(folder))?.token ?? '' };
     const through = { ...context, settings: { ...context.settings, dataFolder: folder } };
-    return { context: through, clickhouse, brokers, env, ingest, serve, stop };
+    const said = (): string => started.map((one) => `${one.name}: ${one.said()}`).join('\n');
+    return { context: through, clickhouse, brokers, env, ingest, serve, said, stop };
   } catch (error) {
     await stop();
     throw error;

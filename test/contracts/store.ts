@@ -5,14 +5,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { Problem } from '../../model/problem.ts';
 import type { Store } from '../../store/clickhouse.ts';
-import { createDigest, readDigest } from '../../store/digest.ts';
+import { crcOf, createDigest, readDigest } from '../../store/digest.ts';
 import { ensureRows } from '../../store/ensure-rows.ts';
 import type { FileRows } from '../../store/ensure-rows.ts';
 import { findRefused } from '../../store/find-refused.ts';
 import { derivedRange, ensureGap, insertBatchNote, nextWriterEpoch, readReach } from '../../store/log-state.ts';
 import { migrate } from '../../store/migrate.ts';
 import { EDGES } from '../../store/tables.ts';
-import { crcOf } from '../../store/tsv.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const anything = z.record(z.string(), z.unknown());
@@ -168,12 +167,26 @@ export function storeContract(open: () => Promise<OpenedStore>): void {
   describe('rows of a file', () => {
     const KEYS = 40;
     const keyOf = (index: number): string => `token:jti:${index}\t'quoted'\\ü`;
-    const lineOf = (index: number, confidence = '1'): string =>
-      `acme\t${keyOf(index).replaceAll('\\', '\\\\').replaceAll('\t', '\\t')}\t1\tother\t1\tnames\t${confidence}\trule\t\t${5_000 + index}\t1750000000000000\t1750000000123\t1750000000000456\n`;
+    // As the engine reads RowBinary: texts with their length before them, numbers little-endian.
+    const text = (value: string): Buffer => {
+      const bytes = Buffer.from(value, 'utf8');
+      return Buffer.concat([Buffer.from([bytes.length]), bytes]);
+    };
+    const number = (value: bigint): Buffer => {
+      const bytes = Buffer.alloc(8);
+      bytes.writeBigInt64LE(value);
+      return bytes;
+    };
+    const lineOf = (index: number, confidence = 1): Buffer =>
+      Buffer.concat([
+        ...[text('acme'), text(keyOf(index)), Buffer.from([1]), text('other'), Buffer.from([1]), text('names')],
+        ...[Buffer.from([confidence]), text('rule'), text(''), number(BigInt(5_000 + index))],
+        ...[number(1_750_000_000_000_000n), number(1_750_000_000_123n), number(1_750_000_000_000_456n)],
+      ]);
 
-    async function staged(name: string, lines: readonly string[]): Promise<FileRows> {
+    async function staged(name: string, lines: readonly Buffer[]): Promise<FileRows> {
       const file = join(files.path, name);
-      await writeFile(file, lines.join(''));
+      await writeFile(file, Buffer.concat(lines));
       const digest = createDigest();
       for (let index = 0; index < KEYS; index += 1) digest.add(BigInt(5_000 + index), crcOf(keyOf(index)) + 1);
       const range = derivedRange(5_000n, 5_000n + BigInt(KEYS) - 1n, 0, 2_000_000_000_000_000);
@@ -210,7 +223,7 @@ export function storeContract(open: () => Promise<OpenedStore>): void {
     });
 
     test('that the engine refuses are found, without a trace of the search', async () => {
-      const bad = all.map((line, index) => (index === 7 || index === 31 ? lineOf(index, 'surely') : line));
+      const bad = all.map((line, index) => (index === 7 || index === 31 ? lineOf(index, 99) : line));
       const poisoned = await staged('bad.tsv', bad);
       const problem = await problemOf(ensureRows(store().writer, poisoned, { ...options, fresh: true }));
       expect(problem.facts).toEqual({ failure: 'bad_rows' });

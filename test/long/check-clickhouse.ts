@@ -5,13 +5,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '@clickhouse/client';
 import { z } from 'zod';
-import { createDigest, readDigest, sameDigest } from '../../store/digest.ts';
+import { crcOf, createDigest, readDigest, sameDigest } from '../../store/digest.ts';
 import { ensureRows } from '../../store/ensure-rows.ts';
 import { derivedRange } from '../../store/log-state.ts';
 import { openServerReader, openServerStore } from '../../store/server-store.ts';
 import type { StoreServer } from '../../store/settings.ts';
 import { EDGES } from '../../store/tables.ts';
-import { crcOf } from '../../store/tsv.ts';
 
 /**
  * `npm run check:clickhouse`: what cannot be tried without a ClickHouse server, against the one of CLICKHOUSE_URL (with the
@@ -55,19 +54,33 @@ async function check(name: string, work: () => Promise<boolean>): Promise<void> 
   if (!ok) failed += 1;
 }
 
+/** One edge in RowBinary: texts with their length before them, numbers little-endian. */
+function rowOf(index: number): Buffer {
+  const text = (value: string): Buffer => Buffer.from([value.length, ...Buffer.from(value)]);
+  const number = (value: bigint): Buffer => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(value);
+    return bytes;
+  };
+  const one = Buffer.from([1]);
+  const names = [text('t'), text(`k-${index}`), one, text('o'), one, text('r'), one, text('u'), text('')];
+  const times = [number(1_750_000_000_000_000n), number(1_750_000_000_123n), number(1_750_000_000_000_456n)];
+  return Buffer.concat([...names, number(BigInt(index)), ...times]);
+}
+
 const folder = await mkdtemp(join(tmpdir(), 'custody-check-'));
 await admin.command({ query: `CREATE DATABASE ${database}${on}` });
 try {
   const store = await openServerStore({ server, startWithinMs: 5_000 });
   const range = derivedRange(1n, 1_000n, 0, 2_000_000_000_000_000);
   const digest = createDigest();
-  const lines: string[] = [];
+  const lines: Buffer[] = [];
   for (let index = 1; index <= 1_000; index += 1) {
-    lines.push(`t\tk-${index}\t1\to\t1\tr\t1\tu\t\t${index}\t1750000000000000\t1750000000123\t1750000000000456\n`);
+    lines.push(rowOf(index));
     digest.add(BigInt(index), crcOf(`k-${index}`) + 1);
   }
   const file = join(folder, 'rows.tsv');
-  await writeFile(file, lines.join(''));
+  await writeFile(file, Buffer.concat(lines));
   const rows = { spec: EDGES, file, range, expected: digest.digest() };
 
   await check('rows of a body arrive through input(), and are read back', async () => {

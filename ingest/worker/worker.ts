@@ -155,11 +155,25 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
     progress.changed();
   }
 
-  const positions: IngestWorker['positions'] = () =>
-    [...partitions].flatMap(([name, partition]) =>
-      ours.has(name) ? [{ ...placeOfName(name), storedTo: partition.storedTo() }] : [],
-    );
-  return { start, stop, drained, idle, whole, progress: progress.read, positions, faults: faults.list };
+  return {
+    start,
+    stop,
+    drained,
+    idle,
+    whole,
+    progress: progress.read,
+    positions: () => positionsOf(partitions, ours),
+    faults: faults.list,
+  };
+}
+
+function positionsOf(
+  partitions: ReadonlyMap<string, Partition>,
+  ours: ReadonlySet<string>,
+): ReturnType<IngestWorker['positions']> {
+  return [...partitions].flatMap(([name, partition]) =>
+    ours.has(name) ? [{ ...placeOfName(name), storedTo: partition.storedTo() }] : [],
+  );
 }
 
 interface HandlerParts {

@@ -179,9 +179,19 @@ export function storeContract(open: () => Promise<OpenedStore>): void {
     };
     const lineOf = (index: number, confidence = 1): Buffer =>
       Buffer.concat([
-        ...[text('acme'), text(keyOf(index)), Buffer.from([1]), text('other'), Buffer.from([1]), text('names')],
-        ...[Buffer.from([confidence]), text('rule'), text(''), number(BigInt(5_000 + index))],
-        ...[number(1_750_000_000_000_000n), number(1_750_000_000_123n), number(1_750_000_000_000_456n)],
+        text('acme'),
+        text(keyOf(index)),
+        Buffer.from([1]),
+        text('other'),
+        Buffer.from([1]),
+        text('names'),
+        Buffer.from([confidence]),
+        text('rule'),
+        text(''),
+        number(BigInt(5_000 + index)),
+        number(1_750_000_000_000_000n),
+        number(1_750_000_000_123n),
+        number(1_750_000_000_000_456n),
       ]);
 
     async function staged(name: string, lines: readonly Buffer[]): Promise<FileRows> {

@@ -4,17 +4,16 @@ import type { Problem } from '../../model/problem.ts';
 import { FAMILIES } from '../../model/source.ts';
 import type { Family } from '../../model/source.ts';
 import type { Store } from '../../store/clickhouse.ts';
-import type { BatchHandler, Consumer, EventLog, TopicPartition } from '../log/event-log.ts';
-import { createFaults, nameOf, placeOfName } from './faults.ts';
+import type { Consumer, EventLog, TopicPartition } from '../log/event-log.ts';
+import { createFaults } from './faults.ts';
 import type { FaultListener, Faults } from './faults.ts';
-import { createPartition } from './partition.ts';
 import type { Partition, PartitionDeps, StoredCount } from './partition.ts';
 import { createPace } from './pace.ts';
-import type { Pace } from './pace.ts';
 import { createProgress } from './progress.ts';
 import type { Progress, ProgressCounter } from './progress.ts';
 import { createSlots } from './slots.ts';
-import { createLoading, openTransform } from './open-transform.ts';
+import { handlerOf, positionsOf } from './handler.ts';
+import { openTransform } from './open-transform.ts';
 import type { OpenTransform, OpenTransformOptions } from './open-transform.ts';
 import { createWaits } from './waits.ts';
 
@@ -155,69 +154,8 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
     progress.changed();
   }
 
-  return {
-    start,
-    stop,
-    drained,
-    idle,
-    whole,
-    progress: progress.read,
-    positions: () => positionsOf(partitions, ours),
-    faults: faults.list,
-  };
-}
-
-function positionsOf(
-  partitions: ReadonlyMap<string, Partition>,
-  ours: ReadonlySet<string>,
-): ReturnType<IngestWorker['positions']> {
-  return [...partitions].flatMap(([name, partition]) =>
-    ours.has(name) ? [{ ...placeOfName(name), storedTo: partition.storedTo() }] : [],
-  );
-}
-
-interface HandlerParts {
-  readonly partitions: Map<string, Partition>;
-  readonly complete: Set<string>;
-  readonly ours: Set<string>;
-  readonly faults: Faults;
-  readonly pace: Pace;
-  readonly shared: PartitionDeps;
-  readonly opened: OpenTransform;
-  readonly changed: () => void;
-}
-
-function handlerOf(deps: WorkerDeps, parts: HandlerParts): BatchHandler {
-  const { partitions, complete, ours, faults, pace, shared } = parts;
-  const loading = createLoading(deps, parts.opened);
-  const partitionOf = (place: TopicPartition): Partition => {
-    const found =
-      partitions.get(nameOf(place)) ?? createPartition(shared, { topic: place.topic, partition: place.partition });
-    partitions.set(nameOf(place), found);
-    return found;
-  };
-  return {
-    async assigned(place) {
-      if (deps.known === 'assigned') await faults.retrying(place, () => loading.load(place));
-      const position = await partitionOf(place).assigned();
-      complete.add(nameOf(place));
-      ours.add(nameOf(place));
-      parts.changed();
-      return position;
-    },
-    batch: async (batch) => {
-      await partitionOf(batch).batch(batch);
-      await pace.took(batch, batch.records.length);
-    },
-    // What is in flight is finished first: the next owner's position must not be asked before.
-    revoked(place) {
-      ours.delete(nameOf(place));
-      deps.onLeft?.(place);
-      return partitionOf(place).settled();
-    },
-    // The log gave up on a partition (it was replaced, or cut off): it has stopped, and must be seen to have.
-    failed: faults.stop,
-  };
+  const positions = (): ReturnType<IngestWorker['positions']> => positionsOf(partitions, ours);
+  return { start, stop, drained, idle, whole, progress: progress.read, positions, faults: faults.list };
 }
 
 function limitsOf(deps: WorkerDeps): { maxBatchRecords: number; maxBatchBytes: number } {

@@ -114,8 +114,10 @@ describeOnKafka('the processes of a cluster', { brokers: 1, own: true }, (kafka)
       await untilEvents(5);
       expect(await twice()).toBe(0);
       await vi.waitUntil(async () => (await readiness(first.url)) === '200 ', { timeout: 30_000 });
-      const page = await (await fetch(`${first.url}/metrics`)).text();
-      expect(page).toContain('custody_ingest_records_total{topic="ce",end="accepted"} 5');
+      // A batch is counted when all of it is stored and noted, a moment after its events can be read.
+      const counted = 'custody_ingest_records_total{topic="ce",end="accepted"} 5';
+      const page = async (): Promise<string> => (await fetch(`${first.url}/metrics`)).text();
+      await vi.waitUntil(async () => (await page()).includes(counted), { timeout: 30_000, interval: 200 });
     }, 300_000);
 
     test('what issuers produce themselves passes the checks of the door', async () => {

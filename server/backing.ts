@@ -60,7 +60,7 @@ export async function openBacking(deps: BackingDeps): Promise<Backing> {
     closing.add(() => store.close());
     const { log, index } = await openLog(deps);
     const carrier = createRemoteCarrier({ reader: store.reader, log, signal: deps.signal });
-    return { log, index, store, carrier, holder: undefined, trees: undefined, sealed: carrier.sealed };
+    return { log, index, store, carrier, holder: undefined, trees: undefined, sealed: () => carrier.sealed() };
   }
   const { openStore } = await import('../store/clickhouse.ts');
   const store = await openStore({ folder: folder.path });

@@ -28,6 +28,7 @@ export interface LogHolder {
   readonly keys: readonly PublicLogKey[];
   readonly published: LogKeys;
   readonly covered: TreeKeeper['covered'];
+  readonly seals: TreeKeeper['seals'];
   /** Resolves when what is stored and was told is sealed (ingest/trees/tree-keeper.ts). */
   sealed(): Promise<void>;
   /** The same, and signs a checkpoint over it. */
@@ -88,6 +89,7 @@ export async function openLogHolder(options: LogHolderOptions): Promise<LogHolde
       lastCoveredMs = performance.now();
       keeper.covered(place, end, writerEpoch);
     },
+    seals: keeper.seals,
     sealed: () => keeper.sealed(),
     async signed() {
       await keeper.sealed();

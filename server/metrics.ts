@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { InFlight } from '../ingest/intake/in-flight.ts';
+import type { SealState } from '../ingest/trees/tree-keeper.ts';
 import type { WorkerDeps } from '../ingest/worker/worker.ts';
 import { countGaps } from '../store/queries/count-gaps.ts';
 import type { Reader } from '../store/query.ts';
@@ -28,6 +29,8 @@ export interface MetricsDeps {
   readonly watch: () => Watch | undefined;
   readonly reader?: (() => Reader | undefined) | undefined;
   readonly inFlight?: InFlight | undefined;
+  /** How the seals of this process fare; undefined where it keeps no trees, or while it starts. */
+  readonly seals?: (() => SealState | undefined) | undefined;
 }
 
 /** Counters at zero. */
@@ -102,6 +105,14 @@ function addGauges(deps: MetricsDeps, registers: Registry[]): () => Promise<void
   const free = gauge('custody_data_disk_free_bytes', 'Free room on the disk of the data folder.');
   const size = gauge('custody_data_disk_size_bytes', 'Size of the disk of the data folder.');
   const held = gauge('custody_intake_held_bytes', 'Bytes of bodies that are being taken in.');
+  const waiting = gauge(
+    'custody_seal_wait_seconds',
+    'Longest time since the last seal of a partition of this process that has something to seal; 0 where none has.',
+  );
+  const broken = gauge(
+    'custody_seals_broken',
+    'Partitions of this process whose store no longer agrees with its tree.',
+  );
   const partitions = gauge('custody_ingest_partitions', 'Partitions of this process that wait or have stopped.', [
     'state',
   ]);
@@ -121,9 +132,12 @@ function addGauges(deps: MetricsDeps, registers: Registry[]): () => Promise<void
     if (disk) free.set(disk.free);
     if (disk) size.set(disk.size);
     held.set(deps.inFlight?.held ?? 0);
-    const { waiting, stopped } = deps.health.partitions();
-    partitions.set({ state: 'waiting' }, waiting);
-    partitions.set({ state: 'stopped' }, stopped);
+    const seals = deps.seals?.();
+    if (seals) waiting.set(seals.waitingSeconds);
+    if (seals) broken.set(seals.broken);
+    const states = deps.health.partitions();
+    partitions.set({ state: 'waiting' }, states.waiting);
+    partitions.set({ state: 'stopped' }, states.stopped);
     hindered.reset();
     for (const reason of deps.health.hindrances()) hindered.set({ reason }, 1);
   };

@@ -96,7 +96,13 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
     const inFlight = createInFlight(readIngestSettings().maxBytesInFlight);
     let watch: Watch | undefined;
     let backing: Backing | undefined;
-    const metrics = createMetrics({ health, watch: () => watch, reader: () => backing?.store.reader, inFlight });
+    const metrics = createMetrics({
+      health,
+      watch: () => watch,
+      reader: () => backing?.store.reader,
+      inFlight,
+      seals: () => backing?.trees?.seals(),
+    });
     const signal = AbortSignal.any([stopping.signal, ...(options.signal ? [options.signal] : [])]);
     const shared = { folder, policy: options.policy, saltKey, logger, health, metrics: () => metrics, closing, signal };
     backing = await openBacking({ ...shared, kafka: options.kafka, clickhouse: options.clickhouse });

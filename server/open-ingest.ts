@@ -7,13 +7,15 @@ import type { InboundTopic, StartInboundDeps } from '../ingest/inbound/start-inb
 import type { EventLog } from '../ingest/log/event-log.ts';
 import { adapterFor } from '../ingest/sources/registry.ts';
 import { createWorker } from '../ingest/worker/worker.ts';
-import type { IngestWorker } from '../ingest/worker/worker.ts';
+import type { IngestWorker, WorkerDeps } from '../ingest/worker/worker.ts';
 import type { Policy } from '../model/policy.ts';
 import { openServerStore } from '../store/server-store.ts';
 import type { StoreServer } from '../store/settings.ts';
 import { openKafka, waited, workerOptions } from './backing.ts';
 import { createHealth } from './health.ts';
 import type { Health } from './health.ts';
+import { openIngestTrees } from './ingest-trees.ts';
+import type { IngestTrees } from './ingest-trees.ts';
 import { closeApp, createClosing, listenOn } from './listen.ts';
 import { createManagement } from './management.ts';
 import { createMetrics } from './metrics.ts';
@@ -63,8 +65,13 @@ export async function openIngest(options: IngestOptions): Promise<IngestProcess>
     const health = createHealth();
     health.set('starting', true);
     let watch: Watch | undefined;
-    const opened: { store?: Awaited<ReturnType<typeof openServerStore>> } = {};
-    const metrics = createMetrics({ health, watch: () => watch, reader: () => opened.store?.reader });
+    const opened: { store?: Awaited<ReturnType<typeof openServerStore>>; trees?: IngestTrees } = {};
+    const metrics = createMetrics({
+      health,
+      watch: () => watch,
+      reader: () => opened.store?.reader,
+      seals: () => opened.trees?.seals(),
+    });
     const app = createManagement({ health, metrics, logger });
     closing.add(() => closeApp(app));
     const url = await listenOn(app, options.management.host, options.management.port);
@@ -74,8 +81,15 @@ export async function openIngest(options: IngestOptions): Promise<IngestProcess>
     closing.add(() => store.close());
     const log = await openKafka(kafka, deps);
     closing.add(() => log.close());
+    const trees = await waited(deps, () => openIngestTrees(store, logger));
+    opened.trees = trees;
+    closing.add(() => trees.close());
+    const onLeft: WorkerDeps['onLeft'] = (place) => {
+      health.left(place);
+      trees.left(place);
+    };
     const worker = await waited(deps, async () => {
-      const made = createWorker({ store, log, ...workerOptions(deps), known: 'assigned', onLeft: health.left });
+      const made = createWorker({ store, log, ...workerOptions(deps), ...trees.worker, known: 'assigned', onLeft });
       try {
         await made.start();
         return made;

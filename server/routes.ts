@@ -85,6 +85,8 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
   // Cursors of polls live in the index beside the log.
   const polls = index && createPolls({ intake: { ...intake, index }, secrets: deps.secrets, reader, logger: app.log });
   if (polls) await app.register(pollRoutes(polls, authorize));
+  else if (policy.sources.some((source) => source.poll !== undefined))
+    app.log.warn('The polls of the policy file are not run: where they stand is kept with the log in the data folder.');
   await app.register(
     createQueryApi({
       reader,

@@ -23,6 +23,8 @@ export async function openEngineLink(client: ClickHouseClient, settings: EngineS
         query_params: { ...params, source_file: file, source_structure: structure },
       });
     },
+    insertFrom: async ({ into, source, where, params }) =>
+      void (await client.command({ query: `${into} FROM ${source} WHERE ${where}`, ...bound({ ...params }) })),
     async recover() {
       for (let attempt = 0; attempt < 5; attempt += 1) {
         const word = randomUUID();

@@ -102,5 +102,5 @@ async function insert(writer: Writer, rows: StagedRows, onlyMissing: boolean): P
   }
   const { source, only } = rows.spec;
   const where = [range.where, only, ...(onlyMissing ? [missing] : [])].join(' AND ');
-  await writer.run(`${insertInto(spec)} FROM ${source} WHERE ${where}`, range.params);
+  await writer.insertFrom({ into: insertInto(spec), source, where, params: range.params });
 }

@@ -20,6 +20,9 @@ export interface HttpLinkOptions {
   readonly name: string;
 }
 
+/** What an insert is bound to, so that one that comes late does nothing. */
+const IN_TIME = 'now64(3) < fromUnixTimestamp64Milli({start_by:Int64})';
+
 /**
  * The link to a server over HTTP. A statement whose end was not told (a time-out, a connection that broke) is in doubt:
  * it may be done, be at work, or be still on its way. Before anything else is sent, `recover` waits it out
@@ -47,8 +50,10 @@ export function openHttpLink(options: HttpLinkOptions): Link {
       return bytes;
     },
     async change(sql, params) {
-      await tracked(options, doubts, 0, async (query_id) => {
-        const asked = { query: sql, query_params: params, query_id, clickhouse_settings: { ...settings } };
+      const startBy = takesCondition(sql) ? await doubts.startBy() : 0;
+      const bounded = startBy === 0 ? { query: sql, query_params: params } : inTimeOnly(sql, params, startBy);
+      await tracked(options, doubts, startBy, async (query_id) => {
+        const asked = { ...bounded, query_id, clickhouse_settings: { ...settings } };
         const answer = await client.exec(asked);
         whole((await collect(answer.stream)).toString('latin1'), answer.response_headers);
       });
@@ -57,9 +62,33 @@ export function openHttpLink(options: HttpLinkOptions): Link {
       const startBy = await doubts.startBy();
       await tracked(options, doubts, startBy, (query_id) => sendFile(options, insert, startBy, query_id));
     },
+    async insertFrom({ into, source, where, params }) {
+      const startBy = await doubts.startBy();
+      await tracked(options, doubts, startBy, async (query_id) => {
+        const query = `${into} FROM ${source} WHERE (${where}) AND ${IN_TIME}`;
+        const query_params = { ...params, start_by: startBy };
+        const answer = await client.exec({ query, query_params, query_id, clickhouse_settings: { ...settings } });
+        whole((await collect(answer.stream)).toString('latin1'), answer.response_headers);
+      });
+    },
     recover: () => doubts.settle(),
     close: () => client.close(),
   };
+}
+
+/** Whether a statement makes rows of its own parameters, and has no condition yet that another could not be put behind. */
+function takesCondition(sql: string): boolean {
+  return /^INSERT INTO\b/.test(sql) && !/\b(?:WHERE|GROUP BY|HAVING|ORDER BY|LIMIT)\b/.test(sql);
+}
+
+/** The same statement; begun too late it ends with an error and adds nothing, for nobody may read back what it made. */
+function inTimeOnly(
+  sql: string,
+  params: Record<string, unknown>,
+  startBy: number,
+): { query: string; query_params: Record<string, unknown> } {
+  const query = `${sql} WHERE throwIf(NOT (${IN_TIME}), 'begun too late') = 0`;
+  return { query, query_params: { ...params, start_by: startBy } };
 }
 
 /** The rows of the file as the body, through `input()`: the columns and the SELECT are those of the engine in the process. */
@@ -69,8 +98,7 @@ async function sendFile(
   startBy: number,
   query_id: string,
 ): Promise<void> {
-  const inTime = 'now64(3) < fromUnixTimestamp64Milli({start_by:Int64})';
-  const condition = where === '' ? `WHERE ${inTime}` : `${where} AND ${inTime}`;
+  const condition = where === '' ? `WHERE ${IN_TIME}` : `${where} AND ${IN_TIME}`;
   const query = `${into} FROM input('${structure.replaceAll(/['\\]/g, String.raw`\$&`)}') ${condition} FORMAT RowBinary`;
   const values = createReadStream(file, { highWaterMark: 1 << 18 });
   try {

@@ -32,6 +32,8 @@ export interface Link {
   change(sql: string, params: Record<string, unknown>): Promise<void>;
   /** Sends lines of a file through `INSERT ... SELECT`. */
   insert(insert: FileInsert): Promise<void>;
+  /** Makes rows of those of another table. */
+  insertFrom(insert: TableInsert): Promise<void>;
   /**
    * Called after a failure, before the next statement: resolves when nothing of what failed is at work any more, and
    * rejects with `unavailable` while that cannot be known.
@@ -53,9 +55,20 @@ export interface FileInsert {
   readonly params: Params;
 }
 
+/** Rows that the engine makes from another table of its own. */
+export interface TableInsert {
+  /** `INSERT INTO t (...) SELECT ...`, without a FROM. */
+  readonly into: string;
+  readonly source: string;
+  /** The condition, without its WHERE; never empty. */
+  readonly where: string;
+  readonly params: Params;
+}
+
 /** The session that writes. Only the ingest worker, migrations and rebuild hold it. */
 export interface Writer extends Session {
   insertFile(insert: FileInsert): Promise<void>;
+  insertFrom(insert: TableInsert): Promise<void>;
 }
 
 /**
@@ -92,6 +105,7 @@ export function createSession(link: Link, serial: boolean): Writer {
     bytes: (query) => queued(() => link.ask(query.sql, bind(query.sql, query.params))),
     run: (sql, params = {}) => queued(() => link.change(sql, bind(sql, params))),
     insertFile: (insert) => queued(() => link.insert(insert)),
+    insertFrom: (insert) => queued(() => link.insertFrom(insert)),
     settle: async () => void (await tail),
     async close() {
       await tail;

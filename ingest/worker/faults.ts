@@ -21,6 +21,8 @@ export interface Faults {
   readonly refuse: (name: string) => void;
   /** Stops a partition that has not stopped yet, with the error that says why. */
   readonly stop: (partition: TopicPartition, error: unknown) => void;
+  /** What stopped a partition is no longer of ours: whoever takes it next, this process too, begins anew. */
+  readonly forget: (name: string) => void;
   readonly list: () => readonly Problem[];
 }
 
@@ -60,7 +62,7 @@ export function createFaults(options: { signal: AbortSignal; backoffMs: number; 
     options.onFault({ partition, problem, fatal: true });
   }
 
-  return { retrying, refuse, stop, list: () => [...faults.values()] };
+  return { retrying, refuse, stop, forget: (name) => void faults.delete(name), list: () => [...faults.values()] };
 }
 
 /** The partition of a name. */

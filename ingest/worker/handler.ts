@@ -54,10 +54,19 @@ export function handlerOf(deps: Pick<WorkerDeps, 'known' | 'onLeft'>, parts: Han
       await pace.took(batch, batch.records.length);
     },
     // What is in flight is finished first: the next owner's position must not be asked before.
-    revoked(place) {
-      ours.delete(nameOf(place));
+    async revoked(place) {
+      const name = nameOf(place);
+      ours.delete(name);
       deps.onLeft?.(place);
-      return partitionOf(place).settled();
+      try {
+        await partitionOf(place).settled();
+      } catch (error) {
+        // It stopped here, perhaps because another took it. Should it come back, its place is asked of the store again.
+        partitions.delete(name);
+        throw error;
+      } finally {
+        faults.forget(name);
+      }
     },
     // The log gave up on a partition (it was replaced, or cut off): it has stopped, and must be seen to have.
     failed: faults.stop,

@@ -162,6 +162,19 @@ describeOnKafka('the processes of a cluster', { brokers: 1, own: true }, (kafka)
       expect(await twice()).toBe(0);
     }, 300_000);
 
+    test('what two workers stored one after the other is sealed, and verdicts are given', async () => {
+      const unsealed = `SELECT count() FROM (SELECT topic, partition, max(offset) AS stored FROM records GROUP BY topic, partition) AS r
+        LEFT JOIN (SELECT topic, partition, max(last_offset) + 1 AS end FROM seals WHERE state = 'sealed' GROUP BY topic, partition) AS s
+        ON r.topic = s.topic AND r.partition = s.partition WHERE s.end <= r.stored`;
+      await vi.waitUntil(async () => (await scalar(store, unsealed)) === '0', { timeout: 60_000, interval: 500 });
+      expect(await scalar(store, "SELECT countIf(state = 'broken'), sum(records) > 0 FROM seals")).toBe('0\t1');
+      expect(await scalar(store, 'SELECT uniqExact(holder) FROM leases')).toBe('2');
+      const question = 'framework=soc2&from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z';
+      const { url, token } = cluster.serve;
+      const answer = await fetch(`${url}/v1/check?${question}`, { headers: { authorization: `Bearer ${token}` } });
+      expect([answer.status, (await answer.text()).includes('"tests"')]).toEqual([200, true]);
+    }, 120_000);
+
     test('a store that goes away is waited for: not ready, nothing dropped, and ready again', async () => {
       await cluster.clickhouse.kill();
       expect(new Set(await push(10))).toEqual(new Set([202]));

@@ -16,7 +16,7 @@ import type { StoreServer } from '../store/settings.ts';
 import type { Health } from './health.ts';
 import type { createClosing } from './listen.ts';
 import type { Metrics } from './metrics.ts';
-import { openLogHolder } from './log-holder.ts';
+import { openLogHolder, openRemoteLogHolder } from './log-holder.ts';
 import type { LogHolder } from './log-holder.ts';
 import { createRemoteCarrier } from './remote-carrier.ts';
 import { untilThere } from './until-there.ts';
@@ -46,10 +46,8 @@ export interface Backing {
   readonly carrier: Carrier;
   /** The worker, where it is in this process. */
   readonly holder: WorkerHolder | undefined;
-  /** Trees and key of the log, where they are in this process. */
-  readonly trees: LogHolder | undefined;
-  /** Resolves when what is stored is sealed; rejects with what keeps it from that. */
-  readonly sealed: () => Promise<void>;
+  /** The trees and the key of the log. */
+  readonly trees: LogHolder;
 }
 
 /** Opens what a server stands on, in the process or elsewhere. What is elsewhere is waited for, for ever. */
@@ -60,7 +58,9 @@ export async function openBacking(deps: BackingDeps): Promise<Backing> {
     closing.add(() => store.close());
     const { log, index } = await openLog(deps);
     const carrier = createRemoteCarrier({ reader: store.reader, log, signal: deps.signal });
-    return { log, index, store, carrier, holder: undefined, trees: undefined, sealed: () => carrier.sealed() };
+    const sealed = (): Promise<void> => carrier.sealed();
+    const trees = await openRemoteLogHolder({ folder: folder.path, tenant: deps.policy.tenant, sealed });
+    return { log, index, store, carrier, holder: undefined, trees };
   }
   const { openStore } = await import('../store/clickhouse.ts');
   const store = await openStore({ folder: folder.path });
@@ -70,7 +70,7 @@ export async function openBacking(deps: BackingDeps): Promise<Backing> {
   closing.add(() => trees.close());
   const holder = await createWorkerHolder({ store, log, ...workerOptions(deps), onCovered: trees.covered });
   closing.add(() => holder.stop());
-  return { log, index, store, carrier: holder, holder, trees, sealed: () => trees.sealed() };
+  return { log, index, store, carrier: holder, holder, trees };
 }
 
 function openTrees({ folder, policy, logger }: BackingDeps, store: Store): Promise<LogHolder> {

@@ -13,7 +13,6 @@ import type { IngestWorker } from '../ingest/worker/worker.ts';
 import type { PollService } from '../ingest/pollers/poll-service.ts';
 import { openSaltKey } from '../ledger/salt-key.ts';
 import type { Policy } from '../model/policy.ts';
-import { Problem } from '../model/problem.ts';
 import type { Micros } from '../model/time.ts';
 import type { Store } from '../store/clickhouse.ts';
 import type { ReadStore } from '../store/server-store.ts';
@@ -29,6 +28,7 @@ import type { Health } from './health.ts';
 import { closeApp, createClosing, listenOn } from './listen.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
+import { recordConfiguration } from './record-configuration.ts';
 import { startWatch } from './watch.ts';
 import type { Watch } from './watch.ts';
 
@@ -101,7 +101,7 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
       watch: () => watch,
       reader: () => backing?.store.reader,
       inFlight,
-      seals: () => backing?.trees?.seals(),
+      seals: () => backing?.trees.seals(),
     });
     const signal = AbortSignal.any([stopping.signal, ...(options.signal ? [options.signal] : [])]);
     const shared = { folder, policy: options.policy, saltKey, logger, health, metrics: () => metrics, closing, signal };
@@ -133,17 +133,18 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
       async listen(host, port) {
         const url = await listenOn(app, host, port);
         folder.announce({ url, token });
-        const told = tellConfiguration(options, { store, log, worker, logger });
-        closing.push(() => told);
+        const told = tellConfiguration(options, { store, log, carried, logger });
+        // Where other processes carry the records this may take as long as they are away.
+        if (holder) closing.add(() => told);
         return url;
       },
       async settled() {
         await carried();
-        await backing?.sealed();
+        await trees.sealed();
       },
       async signed() {
         await carried();
-        await (trees ?? noSigner()).signed();
+        await trees.signed();
       },
       close: closing.close,
     };
@@ -156,11 +157,18 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
 /** Once all that the log holds is stored: which policy and catalogue this server works with, if they are new. */
 async function tellConfiguration(
   { policy, now = () => Date.now() * 1_000 }: CustodyOptions,
-  { store, log, worker, logger }: Pick<Parts, 'store' | 'log' | 'logger'> & { worker: WorkerHolder },
+  {
+    store,
+    log,
+    carried,
+    logger,
+  }: Pick<Backing, 'store' | 'log'> & {
+    readonly logger: FastifyBaseLogger;
+    readonly carried: () => Promise<void>;
+  },
 ): Promise<void> {
   try {
-    await worker.whole();
-    await worker.worker().idle();
+    await carried();
     await recordConfiguration(store.reader, policy, createSelfLog(log, policy.tenant, now));
   } catch (error) {
     // The next start tells it; what is served does not depend on it.
@@ -179,10 +187,6 @@ interface Parts {
   readonly inFlight: InFlight;
 }
 
-function noSigner(): never {
-  throw new Problem('usage', 'Checkpoints of a cluster are not signed by this process.');
-}
-
 function appOptions(options: CustodyOptions, parts: Parts): AppOptions {
   const local = createLocalAuthorize(parts.token);
   return {
@@ -199,7 +203,6 @@ function appOptions(options: CustodyOptions, parts: Parts): AppOptions {
     logger: parts.logger,
     saltKey: parts.saltKey,
     holder: parts.backing.trees,
-    sealed: parts.backing.sealed,
     reportsFolder: join(parts.folder.path, 'reports'),
     cursorKey: Buffer.from(hkdfSync('sha256', parts.saltKey, '', 'custody cursor', 32)),
     authorize: options.oidc ? firstOf(local, createOidcAuthorize(options.oidc)) : local,

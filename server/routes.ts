@@ -29,6 +29,7 @@ import { createPolls } from './polls.ts';
 import { createRebuildApi } from './rebuild-api.ts';
 import type { LogHolder } from './log-holder.ts';
 import { createCheckRecorder } from './record-checks.ts';
+import type { RecordCheck } from './record-checks.ts';
 import { createReplayApi } from './replay-api.ts';
 import type { Metrics } from './metrics.ts';
 import { createSettle } from './settle.ts';
@@ -41,13 +42,11 @@ export interface RoutesDeps {
   readonly log: EventLog;
   /** The index beside the log, where it has one: Kafka has none. */
   readonly index?: LocalIndex | undefined;
-  readonly store: Pick<Store, 'reader'>;
+  /** Without a writer the results of checks are not kept, and no receipt is given: others have the salt of the leaves. */
+  readonly store: Pick<Store, 'reader'> & Partial<Pick<Store, 'writer'>>;
   readonly worker: Carrier;
   readonly saltKey: Uint8Array;
-  /** Trees and key of the log; absent where other processes keep them. */
-  readonly holder?: LogHolder | undefined;
-  /** Resolves when what is stored is sealed; rejects with what keeps it from that. */
-  readonly sealed: () => Promise<void>;
+  readonly holder: LogHolder;
   /** The bodies that are being taken in. */
   readonly inFlight?: InFlight | undefined;
   /** Why this process cannot do its work now, in words of a closed list; empty if it can. */
@@ -62,31 +61,9 @@ export interface RoutesDeps {
 
 /** Puts the routes of all rooms into one app. Gives the polls, which nobody has started; none without an index beside the log. */
 export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise<PollService | undefined> {
-  const { policy, authorize, now, worker } = deps;
+  const { policy, authorize, now, worker, holder } = deps;
   const reader = readerWhenWhole(deps.store.reader, worker);
-  const { index, holder } = deps;
-  const intake = {
-    log: deps.log,
-    ...(index ? { index } : {}),
-    ...(deps.inFlight ? { inFlight: deps.inFlight } : {}),
-    policy,
-    credentials: openCredentials(policy, deps.secrets),
-    adapterFor,
-    scan: scanDelivery,
-    now,
-    ...(holder ? { signReceipt: receiptSigner(deps, holder) } : {}),
-    settle: createSettle(worker.worker, deps.store.reader),
-    idle: () => worker.worker().idle(),
-    authorize,
-    keysOf: rememberKeys(),
-    ...readIngestSettings(),
-  };
-  await app.register(createIntake(intake));
-  // Cursors of polls live in the index beside the log.
-  const polls = index && createPolls({ intake: { ...intake, index }, secrets: deps.secrets, reader, logger: app.log });
-  if (polls) await app.register(pollRoutes(polls, authorize));
-  else if (policy.sources.some((source) => source.poll !== undefined))
-    app.log.warn('The polls of the policy file are not run: where they stand is kept with the log in the data folder.');
+  const polls = await addDoors(app, deps, reader);
   await app.register(
     createQueryApi({
       reader,
@@ -98,7 +75,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       hindrances: () => hindrancesOf(deps),
     }),
   );
-  const record = createCheckRecorder(deps);
+  const record = recorderOf(deps);
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', async (request) => void (await authorize(request.headers.authorization, 'read')));
     const { metrics } = deps;
@@ -106,20 +83,13 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       guarded.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
     // A verdict comes of sealed rows alone; the catalogue needs none.
     guarded.addHook('preHandler', async (request) => {
-      if (Object.keys(request.query as object).length > 0) await deps.sealed();
+      if (Object.keys(request.query as object).length > 0) await holder.sealed();
     });
     await guarded.register(createControlsApi({ reader, policy, now, record }));
   });
-  await app.register(
-    createLogApi({
-      reader: deps.store.reader,
-      tenant: policy.tenant,
-      authorize,
-      keys: deps.holder.keys,
-      published: deps.holder.published,
-      now,
-    }),
-  );
+  const { tenant } = policy;
+  const { keys, published } = holder;
+  await app.register(createLogApi({ reader: deps.store.reader, tenant, authorize, keys, published, now }));
   const jobs = await createReportJobs({
     folder: deps.reportsFolder,
     build: createPackBuild({ ...deps, record }, reader),
@@ -129,27 +99,52 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
   app.addHook('onClose', () => jobs.close());
   await app.register(createReportsApi({ jobs, authorize, now: () => formatMicros(now()) }));
   await app.register(
-    createReplayApi({
-      authorize,
-      policy,
-      now,
-      reader,
-      adapterFor,
-      cursorKey: deps.cursorKey,
-      log: deps.log,
-      ...(index ? { index } : {}),
-      settle: createSettle(worker.worker, deps.store.reader),
-      idle: () => worker.worker().idle(),
-    }),
-  );
-  await app.register(
     createRebuildApi({ authorize, reader: deps.store.reader, rebuild: (onProgress) => worker.rebuild(onProgress) }),
   );
   return polls;
 }
 
-function receiptSigner({ policy, saltKey }: RoutesDeps, { key }: LogHolder): ReturnType<typeof createReceiptSigner> {
-  return createReceiptSigner({ tenant: policy.tenant, saltKey, key, sourceEpoch: SOURCE_EPOCH });
+/** What brings records in: deliveries, files, polls, replays of dead letters. */
+async function addDoors(app: FastifyInstance, deps: RoutesDeps, reader: Reader): Promise<PollService | undefined> {
+  const { policy, authorize, now, worker, index, cursorKey, inFlight } = deps;
+  const intake = {
+    log: deps.log,
+    ...(index ? { index } : {}),
+    ...(inFlight ? { inFlight } : {}),
+    policy,
+    credentials: openCredentials(policy, deps.secrets),
+    adapterFor,
+    scan: scanDelivery,
+    now,
+    ...(deps.store.writer ? { signReceipt: receiptSigner(deps) } : {}),
+    settle: createSettle(worker.worker, deps.store.reader),
+    idle: () => worker.worker().idle(),
+    authorize,
+    keysOf: rememberKeys(),
+    ...readIngestSettings(),
+  };
+  await app.register(createIntake(intake));
+  await app.register(createReplayApi({ ...intake, reader, cursorKey }));
+  if (!index) {
+    if (policy.sources.some((source) => source.poll !== undefined))
+      app.log.warn(
+        'The polls of the policy file are not run: how far they are is kept with the log of the data folder.',
+      );
+    return undefined;
+  }
+  const polls = createPolls({ intake: { ...intake, index }, secrets: deps.secrets, reader, logger: app.log });
+  await app.register(pollRoutes(polls, authorize));
+  return polls;
+}
+
+/** Results are kept beside the evidence; a server that may only read answers them and keeps none. */
+function recorderOf({ store, policy, now, version }: RoutesDeps): RecordCheck {
+  const { reader, writer } = store;
+  return writer ? createCheckRecorder({ store: { reader, writer }, policy, now, version }) : () => Promise.resolve();
+}
+
+function receiptSigner({ policy, saltKey, holder }: RoutesDeps): ReturnType<typeof createReceiptSigner> {
+  return createReceiptSigner({ tenant: policy.tenant, saltKey, key: holder.key, sourceEpoch: SOURCE_EPOCH });
 }
 
 /** Each once. What the carrier says of itself comes first. */

@@ -123,8 +123,7 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
 
   function takeGap(gap: Extract<Segment, { kind: 'gap' }>): void {
     next = gap.lastOffset + 1;
-    const leafPlace = { ...stored, tenant: deps.tenant, offset: gap.firstOffset };
-    const leaf = gapLeafOf(deps.saltKey, leafPlace, gap.lastOffset, gap.reason).leaf.toString('hex');
+    const leaf = leafOfGap(deps, stored, gap);
     enqueue(async () => {
       const row = { ...stored, ...gap, leaf, ingestedAtUs: deps.stamp() };
       await deps.retrying(place, () => mayWrite(deps, stored, writerEpoch).then(() => ensureGap(deps.writer, row)));
@@ -141,6 +140,11 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   }
 
   return { assigned, batch, storedTo: () => done, settled: () => tail };
+}
+
+function leafOfGap(deps: PartitionDeps, place: StoredPartition, gap: Extract<Segment, { kind: 'gap' }>): string {
+  const leafPlace = { ...place, tenant: deps.tenant, offset: gap.firstOffset };
+  return gapLeafOf(deps.saltKey, leafPlace, gap.lastOffset, gap.reason).leaf.toString('hex');
 }
 
 // Asked before each write. One that passes and stalls can still write: the seal finds what it brought.

@@ -78,7 +78,7 @@ export function openHttpLink(options: HttpLinkOptions): Link {
 
 /** Whether a statement makes rows of its own parameters, and has no condition yet that another could not be put behind. */
 function takesCondition(sql: string): boolean {
-  return /^INSERT INTO\b/.test(sql) && !/\b(?:WHERE|GROUP BY|HAVING|ORDER BY|LIMIT)\b/.test(sql);
+  return /^INSERT INTO\b[^;]*\bSELECT\b/.test(sql) && !/\b(?:WHERE|GROUP BY|HAVING|ORDER BY|LIMIT)\b/.test(sql);
 }
 
 /** The same statement; begun too late it ends with an error and adds nothing, for nobody may read back what it made. */

@@ -57,12 +57,22 @@ test('evidence tables flush to disk and keep no deduplication tokens', async () 
     row: z.object({ name: z.string(), engine_full: z.string() }),
   });
   expect(rows.map(({ name }) => name).toSorted()).toEqual([
+    'announcements',
     'batches',
+    'check_items',
+    'check_runs',
+    'checkpoints',
+    'dups',
     'edges',
     'event_keys',
     'events',
     'gaps',
+    'leases',
     'records',
+    'seals',
+    'tree_heads',
+    'tree_nodes',
+    'tree_steps',
   ]);
   for (const { engine_full } of rows) {
     expect(engine_full).toMatch(/^MergeTree/);

@@ -1,7 +1,7 @@
 import { gapLeafOf } from '../../ledger/leaf.ts';
 import { Problem } from '../../model/problem.ts';
 import { ensureGap, readReach } from '../../store/log-state.ts';
-import type { StoredPartition } from '../../store/log-state.ts';
+import type { GapRow, StoredPartition } from '../../store/log-state.ts';
 import type { Leases } from '../trees/leases.ts';
 import type { Consumer, EventLog, LogBatch, LoggedRecord, TopicPartition } from '../log/event-log.ts';
 import type { Ends } from './batch-summary.ts';
@@ -123,9 +123,8 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
 
   function takeGap(gap: Extract<Segment, { kind: 'gap' }>): void {
     next = gap.lastOffset + 1;
-    const leaf = leafOfGap(deps, stored, gap);
     enqueue(async () => {
-      const row = { ...stored, ...gap, leaf, ingestedAtUs: deps.stamp() };
+      const row = gapRow(deps, stored, gap);
       await deps.retrying(place, () => mayWrite(deps, stored, writerEpoch).then(() => ensureGap(deps.writer, row)));
       await finish(gap.lastOffset + 1);
     });
@@ -142,9 +141,10 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   return { assigned, batch, storedTo: () => done, settled: () => tail };
 }
 
-function leafOfGap(deps: PartitionDeps, place: StoredPartition, gap: Extract<Segment, { kind: 'gap' }>): string {
+function gapRow(deps: PartitionDeps, place: StoredPartition, gap: Extract<Segment, { kind: 'gap' }>): GapRow {
   const leafPlace = { ...place, tenant: deps.tenant, offset: gap.firstOffset };
-  return gapLeafOf(deps.saltKey, leafPlace, gap.lastOffset, gap.reason).leaf.toString('hex');
+  const leaf = gapLeafOf(deps.saltKey, leafPlace, gap.lastOffset, gap.reason).leaf.toString('hex');
+  return { ...place, ...gap, leaf, ingestedAtUs: deps.stamp() };
 }
 
 // Asked before each write. One that passes and stalls can still write: the seal finds what it brought.

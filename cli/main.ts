@@ -9,11 +9,13 @@ import { demoCommand } from './commands/demo.ts';
 import { exportCommand } from './commands/export.ts';
 import { identitiesCommand } from './commands/identities.ts';
 import { importCommand } from './commands/import.ts';
+import { ingestCommand } from './commands/ingest.ts';
 import { pollCommand } from './commands/poll.ts';
 import { issuerCheckCommand } from './commands/issuer-check.ts';
 import { policyCommand } from './commands/policy.ts';
 import { rebuildCommand } from './commands/rebuild.ts';
 import { reportCommand } from './commands/report.ts';
+import { serveCommand } from './commands/serve.ts';
 import { sourcesCommand } from './commands/sources.ts';
 import { startCommand } from './commands/start.ts';
 import { timelineCommand } from './commands/timeline.ts';
@@ -39,6 +41,8 @@ const COMMANDS: readonly Command[] = [
   issuerCheckCommand,
   policyCommand,
   rebuildCommand,
+  serveCommand,
+  ingestCommand,
   topicsCommand,
 ];
 

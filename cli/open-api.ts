@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { loadSecrets, secretsFrom } from '../ingest/intake/secrets.ts';
 import type { Secrets } from '../ingest/intake/secrets.ts';
 import { findServer } from '../ingest/folder.ts';
+import { readKafkaSettings } from '../ingest/settings.ts';
 import { emptyPolicy, parsePolicy } from '../model/policy.ts';
 import type { Policy } from '../model/policy.ts';
 import { Problem } from '../model/problem.ts';
@@ -65,7 +66,15 @@ export function custodyOptions(context: CommandContext): Omit<CustodyOptions, 'o
   const { configFile, dataFolder, logLevel } = context.settings;
   const { policy, secrets } =
     configFile === undefined ? { policy: emptyPolicy(), secrets: secretsFrom({}) } : readPolicy(configFile);
-  return { folder: dataFolder, policy, secrets, policyFile: configFile, logLevel, version: packageVersion() };
+  return {
+    folder: dataFolder,
+    policy,
+    secrets,
+    policyFile: configFile,
+    logLevel,
+    version: packageVersion(),
+    kafka: readKafkaSettings(),
+  };
 }
 
 /** The policy file, and the secrets file beside it where there is one. */

@@ -25,3 +25,13 @@ async function readKey(path: string): Promise<Buffer | undefined> {
   if (key && key.length !== KEY_BYTES) throw new Problem('configuration', `The salt key must be ${KEY_BYTES} bytes.`);
   return key;
 }
+
+/**
+ * The same key from a file that is named, for several workers of one store: with keys of their own, one would make other
+ * leaves of a record than another. It is never made here. Problems of code `configuration` say what is wrong with it.
+ */
+export async function readSaltKey(path: string): Promise<Buffer> {
+  const key = await readKey(path);
+  if (!key) throw new Problem('configuration', `There is no salt key at ${path}. Make one: head -c 32 /dev/urandom`);
+  return key;
+}

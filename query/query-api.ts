@@ -29,8 +29,8 @@ export interface QueryApiDeps {
   readonly version: string;
   /** Microseconds UTC: until when a source that says nothing is silent. Absent: only silences between events are told. */
   readonly now?: () => Micros;
-  /** Whether the rest of the process can work; the store is asked here. Absent: it can. */
-  readonly ready?: () => Promise<boolean>;
+  /** Why the rest of the process cannot work, in words; the store is asked here. Absent or empty: it can. */
+  readonly hindrances?: () => readonly string[];
 }
 
 /**
@@ -47,8 +47,9 @@ export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
   return async (app) => {
     app.get('/healthz', () => ({ status: 'ok' }));
     app.get('/readyz', async (_request, reply) => {
-      const isReady = await readiness(deps);
-      return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not_ready' });
+      const reasons = await hindrancesOf(deps);
+      const isReady = reasons.length === 0;
+      return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not_ready', reasons });
     });
     app.get('/openapi.json', () => document);
     await app.register((guarded) => {
@@ -91,12 +92,12 @@ function sendChain(reply: FastifyReply, chain: Chain, format: 'json' | 'text'): 
   return format === 'text' ? reply.type('text/plain; charset=utf-8').send(traceText(chain)) : reply.send(chain);
 }
 
-async function readiness(deps: QueryApiDeps): Promise<boolean> {
+async function hindrancesOf(deps: QueryApiDeps): Promise<readonly string[]> {
+  const known = deps.hindrances?.() ?? [];
   try {
-    if ((await deps.ready?.()) === false) return false;
     await deps.reader.read(readStoreVersion());
-    return true;
+    return known;
   } catch {
-    return false;
+    return [...new Set([...known, 'store_unavailable'])];
   }
 }

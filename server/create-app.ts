@@ -22,7 +22,7 @@ export interface Route {
 export interface App {
   readonly app: FastifyInstance;
   readonly routes: readonly Route[];
-  readonly polls: PollService;
+  readonly polls: PollService | undefined;
 }
 
 /** The app with the routes of all rooms and what holds for each of them; ready, and not listening. */
@@ -39,6 +39,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
   addSecurityHeaders(app);
   refuseForeignHosts(app, options.hosts);
+  options.metrics?.watch(app);
   limitUploads(app);
   answerProblems(app);
   const polls = await addRoutes(app, options);

@@ -7,7 +7,7 @@ import { verifierKeyOf } from '../ledger/note.ts';
 import { openSigningKeys, toJwk } from '../ledger/signing-key.ts';
 import type { PublicLogKey, SigningKey } from '../ledger/signing-key.ts';
 import { openTreeKeeper } from '../ingest/trees/tree-keeper.ts';
-import type { TreeKeeper } from '../ingest/trees/tree-keeper.ts';
+import type { SealState, TreeKeeper } from '../ingest/trees/tree-keeper.ts';
 import { signCheckpoint } from './checkpoint-signer.ts';
 import { openSignerState } from './signer-state.ts';
 import { Problem } from '../model/problem.ts';
@@ -28,9 +28,11 @@ export interface LogHolder {
   readonly keys: readonly PublicLogKey[];
   readonly published: LogKeys;
   readonly covered: TreeKeeper['covered'];
+  /** How the seals of this process fare; undefined where others keep the trees. */
+  readonly seals: () => SealState | undefined;
   /** Resolves when what is stored and was told is sealed (ingest/trees/tree-keeper.ts). */
   sealed(): Promise<void>;
-  /** The same, and signs a checkpoint over it. */
+  /** The same, and signs a checkpoint over it, where this process signs. */
   signed(): Promise<void>;
   /** Seals and signs what is there, for some seconds at most. */
   close(): Promise<void>;
@@ -47,8 +49,7 @@ export async function openLogHolder(options: LogHolderOptions): Promise<LogHolde
   const state = await openSignerState(folder);
   const keeper = await openTreeKeeper({ store, onFault: (place, problem) => onFault(problem, place) });
   const reader: Reader & { close(): Promise<void> } = await store.openReader();
-  const keys: readonly PublicLogKey[] = [active, ...retired];
-  const origin = logOriginOf(tenant);
+  const published = publishedOf(tenant, [active, ...retired]);
   const deps = { reader, writer: store.writer, tenant, key: active, state, now: () => Date.now() * 1_000 };
   let tail: Promise<void> = Promise.resolve();
   let lastFault = '';
@@ -78,16 +79,12 @@ export async function openLogHolder(options: LogHolderOptions): Promise<LogHolde
   timer.unref();
   return {
     key: active,
-    keys,
-    published: {
-      origin,
-      keys: keys.map((key) => ({ ...toJwk(key) })),
-      verifiers: keys.map(({ publicKey }) => verifierKeyOf(origin, publicKey)),
-    },
+    ...published,
     covered(place, end, writerEpoch) {
       lastCoveredMs = performance.now();
       keeper.covered(place, end, writerEpoch);
     },
+    seals: keeper.seals,
     sealed: () => keeper.sealed(),
     async signed() {
       await keeper.sealed();
@@ -98,6 +95,37 @@ export async function openLogHolder(options: LogHolderOptions): Promise<LogHolde
       await keeper.close();
       await sign().catch(() => undefined);
       await reader.close();
+    },
+  };
+}
+
+/**
+ * The key of a server that reads what others store: it signs packs, and no checkpoint. `sealed` waits for the seals of
+ * those who keep the trees.
+ */
+export async function openRemoteLogHolder(
+  options: Pick<LogHolderOptions, 'folder' | 'tenant'> & { readonly sealed: () => Promise<void> },
+): Promise<LogHolder> {
+  const { active, retired } = await openSigningKeys(options.folder);
+  return {
+    key: active,
+    ...publishedOf(options.tenant, [active, ...retired]),
+    covered: () => undefined,
+    seals: () => undefined,
+    sealed: options.sealed,
+    signed: options.sealed,
+    close: () => Promise.resolve(),
+  };
+}
+
+function publishedOf(tenant: string, keys: readonly PublicLogKey[]): Pick<LogHolder, 'keys' | 'published'> {
+  const origin = logOriginOf(tenant);
+  return {
+    keys,
+    published: {
+      origin,
+      keys: keys.map((key) => ({ ...toJwk(key) })),
+      verifiers: keys.map(({ publicKey }) => verifierKeyOf(origin, publicKey)),
     },
   };
 }

@@ -3,26 +3,37 @@ import { join } from 'node:path';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { takeFolder } from '../ingest/folder.ts';
 import type { Folder } from '../ingest/folder.ts';
+import { createInFlight } from '../ingest/intake/in-flight.ts';
+import type { InFlight } from '../ingest/intake/in-flight.ts';
 import type { Secrets } from '../ingest/intake/secrets.ts';
 import { createSelfLog } from '../ingest/self-log.ts';
-import { openEmbeddedLog } from '../ingest/log/embedded-log.ts';
-import type { EmbeddedLog } from '../ingest/log/local-index.ts';
+import { readIngestSettings } from '../ingest/settings.ts';
+import type { KafkaSettings } from '../ingest/settings.ts';
+import type { IngestWorker } from '../ingest/worker/worker.ts';
 import type { PollService } from '../ingest/pollers/poll-service.ts';
 import { openSaltKey } from '../ledger/salt-key.ts';
 import type { Policy } from '../model/policy.ts';
-import { Problem } from '../model/problem.ts';
 import type { Micros } from '../model/time.ts';
-import { openStore } from '../store/clickhouse.ts';
 import type { Store } from '../store/clickhouse.ts';
+import type { ReadStore } from '../store/server-store.ts';
+import type { StoreServer } from '../store/settings.ts';
 import { createLocalAuthorize, createOidcAuthorize, firstOf } from './authorize.ts';
 import type { OidcSettings } from './authorize.ts';
+import { openBacking } from './backing.ts';
+import type { Backing } from './backing.ts';
 import { createApp, createLogger } from './create-app.ts';
 import type { AppOptions, Route } from './create-app.ts';
-import { openLogHolder } from './log-holder.ts';
-import type { LogHolder } from './log-holder.ts';
+import { createHealth } from './health.ts';
+import type { Health } from './health.ts';
+import { closeApp, createClosing, listenOn } from './listen.ts';
+import { createMetrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import { recordConfiguration } from './record-configuration.ts';
-import { createWorkerHolder } from './worker-holder.ts';
-import type { WorkerHolder } from './worker-holder.ts';
+import { startWatch } from './watch.ts';
+import type { Watch } from './watch.ts';
+
+/** Whether the log answers is asked of one partition where none is ours. */
+export const PROBE = { topic: 'ce', partition: 0 } as const;
 
 export interface CustodyOptions {
   readonly folder: string;
@@ -35,6 +46,12 @@ export interface CustodyOptions {
   readonly logLevel?: string;
   /** Host names that are answered beside those of this machine; none if left out, all if undefined. */
   readonly hosts?: readonly string[] | undefined;
+  /** Kafka as the log in place of the one in the folder. */
+  readonly kafka?: KafkaSettings | undefined;
+  /** A ClickHouse server as the store, filled by `custody ingest`; needs `kafka`. */
+  readonly clickhouse?: StoreServer | undefined;
+  /** Ends the wait for servers that are not there yet. */
+  readonly signal?: AbortSignal | undefined;
   /** Microseconds UTC; the machine's clock where it is left out. */
   readonly now?: () => Micros;
 }
@@ -44,9 +61,11 @@ export interface Custody {
   readonly app: FastifyInstance;
   /** What the app answers to. */
   readonly routes: readonly Route[];
-  /** What Custody fetches itself; nothing is fetched in the background before `start`. */
-  readonly polls: PollService;
-  readonly store: Store;
+  /** What Custody fetches itself; nothing is fetched in the background before `start`. Absent where Kafka is the log. */
+  readonly polls: PollService | undefined;
+  readonly store: Store | ReadStore;
+  readonly health: Health;
+  readonly metrics: Metrics;
   /** The local bearer token; it stands in `tokenFile`, which only its owner can read. */
   readonly token: string;
   readonly tokenFile: string;
@@ -60,44 +79,48 @@ export interface Custody {
   close(): Promise<void>;
 }
 
-// How long requests may go on after a stop was asked for. A file that is being sent then is cut off: its import goes on
-// where it stopped.
-const REQUESTS_MS = 3_000;
-
-/** What is open so far, so that a failure half-way closes it again. */
-type Closing = (() => Promise<void>)[];
-
 /**
  * Opens a data folder in this process: lock, log, store, worker, and the app with all routes. What the log holds and the
- * store does not is taken up at once. Throws `folder_in_use` if another process has it.
+ * store does not is taken up at once. Throws `folder_in_use` if another process has it. With `kafka` the log is there,
+ * with `clickhouse` the store, which the workers of other processes fill: the folder then holds keys and reports.
  */
 export async function openCustody(options: CustodyOptions): Promise<Custody> {
-  const closing: Closing = [];
-  const close = async (): Promise<void> => {
-    const faults: unknown[] = [];
-    // A step that fails must not keep the folder from being given back.
-    for (const step of closing.splice(0).reverse()) await step().catch((error: unknown) => faults.push(error));
-    if (faults.length > 0) throw faults[0];
-  };
+  const closing = createClosing();
+  const stopping = new AbortController();
   try {
     const logger = createLogger(options.logTo === 'nowhere' ? 'silent' : (options.logLevel ?? 'info'));
     const folder = takeFolder(options.folder);
-    closing.push(() => folder.release());
-    const store = await openStore({ folder: folder.path });
-    closing.push(() => store.close());
-    const log = openEmbeddedLog({ folder: folder.log });
-    closing.push(() => log.close());
+    closing.add(() => folder.release());
     const saltKey = await openSaltKey(folder.path);
-    const holder = await startLog(options, { folder, store, logger });
-    closing.push(() => holder.close());
-    const worker = await startWorker(options, { folder, store, log, logger, saltKey, holder });
-    closing.push(() => worker.stop());
+    const health = createHealth();
+    const inFlight = createInFlight(readIngestSettings().maxBytesInFlight);
+    let watch: Watch | undefined;
+    let backing: Backing | undefined;
+    const metrics = createMetrics({
+      health,
+      watch: () => watch,
+      reader: () => backing?.store.reader,
+      inFlight,
+      seals: () => backing?.trees.seals(),
+    });
+    const signal = AbortSignal.any([stopping.signal, ...(options.signal ? [options.signal] : [])]);
+    const shared = { folder, policy: options.policy, saltKey, logger, health, metrics: () => metrics, closing, signal };
+    backing = await openBacking({ ...shared, kafka: options.kafka, clickhouse: options.clickhouse });
+    const { log, holder, store, carrier, trees } = backing;
+    const carried = async (): Promise<void> => {
+      await holder?.whole();
+      await carrier.worker().idle();
+    };
+    const positions = (): ReturnType<IngestWorker['positions']> => holder?.worker().positions() ?? [];
+    watch = startWatch({ health, logger, folder: folder.path, log, positions, probe: PROBE });
+    closing.add(() => watch?.stop() ?? Promise.resolve());
+    closing.add(() => Promise.resolve(stopping.abort()));
     const token = randomBytes(32).toString('base64url');
     const { app, routes, polls } = await createApp(
-      appOptions(options, { folder, store, log, worker, token, logger, saltKey, holder }),
+      appOptions(options, { folder, backing, token, logger, saltKey, health, metrics, inFlight }),
     );
-    closing.push(() => closeApp(app));
-    closing.push(() => polls.stop());
+    closing.add(() => closeApp(app));
+    closing.add(() => polls?.stop() ?? Promise.resolve());
     return {
       app,
       routes,
@@ -105,27 +128,28 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
       store,
       token,
       tokenFile: join(folder.path, 'server.json'),
+      health,
+      metrics,
       async listen(host, port) {
-        const url = await listen(app, host, port);
+        const url = await listenOn(app, host, port);
         folder.announce({ url, token });
-        const told = tellConfiguration(options, { store, log, worker, logger });
-        closing.push(() => told);
+        const told = tellConfiguration(options, { store, log, carried, logger });
+        // Where other processes carry the records this may take as long as they are away.
+        if (holder) closing.add(() => told);
         return url;
       },
       async settled() {
-        await worker.whole();
-        await worker.worker().idle();
-        await holder.sealed();
+        await carried();
+        await trees.sealed();
       },
       async signed() {
-        await worker.whole();
-        await worker.worker().idle();
-        await holder.signed();
+        await carried();
+        await trees.signed();
       },
-      close,
+      close: closing.close,
     };
   } catch (error) {
-    await close();
+    await closing.close();
     throw error;
   }
 }
@@ -133,11 +157,18 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
 /** Once all that the log holds is stored: which policy and catalogue this server works with, if they are new. */
 async function tellConfiguration(
   { policy, now = () => Date.now() * 1_000 }: CustodyOptions,
-  { store, log, worker, logger }: Pick<Parts, 'store' | 'log' | 'logger'> & { worker: WorkerHolder },
+  {
+    store,
+    log,
+    carried,
+    logger,
+  }: Pick<Backing, 'store' | 'log'> & {
+    readonly logger: FastifyBaseLogger;
+    readonly carried: () => Promise<void>;
+  },
 ): Promise<void> {
   try {
-    await worker.whole();
-    await worker.worker().idle();
+    await carried();
     await recordConfiguration(store.reader, policy, createSelfLog(log, policy.tenant, now));
   } catch (error) {
     // The next start tells it; what is served does not depend on it.
@@ -147,85 +178,35 @@ async function tellConfiguration(
 
 interface Parts {
   readonly folder: Folder;
-  readonly store: Store;
-  readonly log: EmbeddedLog;
+  readonly backing: Backing;
+  readonly token: string;
   readonly logger: FastifyBaseLogger;
   readonly saltKey: Buffer;
-  readonly holder: LogHolder;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly inFlight: InFlight;
 }
 
-function startLog(
-  options: CustodyOptions,
-  { folder, store, logger }: Pick<Parts, 'folder' | 'store' | 'logger'>,
-): Promise<LogHolder> {
-  return openLogHolder({
-    folder: folder.path,
-    tenant: options.policy.tenant,
-    store,
-    onFault: (problem, place) => {
-      const isBroken = problem.facts['integrity'] === true;
-      const words = isBroken ? 'the evidence does not hold together' : 'the trees could not be brought up to date';
-      logger[isBroken ? 'error' : 'warn']({ ...place, ...problem.facts, code: problem.code, err: problem }, words);
-    },
-  });
-}
-
-async function startWorker(
-  options: CustodyOptions,
-  { folder, store, log, logger, saltKey, holder }: Parts,
-): Promise<WorkerHolder> {
-  return createWorkerHolder({
-    store,
-    log,
-    policy: options.policy,
-    saltKey,
-    folder: folder.path,
-    onCovered: holder.covered,
-    onFault: ({ partition, problem, fatal }) =>
-      logger[fatal ? 'error' : 'warn'](
-        { ...partition, code: problem.code, err: problem },
-        fatal ? 'a partition stopped' : 'the store did not answer; trying again',
-      ),
-  });
-}
-
-function appOptions(options: CustodyOptions, parts: Parts & { worker: WorkerHolder; token: string }): AppOptions {
+function appOptions(options: CustodyOptions, parts: Parts): AppOptions {
   const local = createLocalAuthorize(parts.token);
   return {
     policy: options.policy,
     secrets: options.secrets,
     version: options.version,
-    log: parts.log,
-    store: parts.store,
-    worker: parts.worker,
+    log: parts.backing.log,
+    index: parts.backing.index,
+    store: parts.backing.store,
+    worker: parts.backing.carrier,
+    inFlight: parts.inFlight,
+    hindrances: parts.health.hindrances,
+    metrics: parts.metrics,
     logger: parts.logger,
     saltKey: parts.saltKey,
-    holder: parts.holder,
+    holder: parts.backing.trees,
     reportsFolder: join(parts.folder.path, 'reports'),
     cursorKey: Buffer.from(hkdfSync('sha256', parts.saltKey, '', 'custody cursor', 32)),
     authorize: options.oidc ? firstOf(local, createOidcAuthorize(options.oidc)) : local,
     hosts: 'hosts' in options ? options.hosts : [],
     now: options.now ?? (() => Date.now() * 1_000),
   };
-}
-
-async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
-  try {
-    return await app.listen({ host, port });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = {
-      EADDRINUSE: 'is in use by another program',
-      EACCES: 'may not be used by this user',
-      EADDRNOTAVAIL: 'is no address of this machine',
-    }[code ?? ''];
-    if (why === undefined) throw error;
-    throw new Problem('unavailable', `${host}:${port} ${why}. Name another with --port or --host.`, {}, error);
-  }
-}
-
-async function closeApp(app: FastifyInstance): Promise<void> {
-  const late = setTimeout(() => app.server.closeAllConnections(), REQUESTS_MS);
-  await app.close();
-  clearTimeout(late);
 }

@@ -2,10 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import { openCredentials } from '../ingest/intake/credentials.ts';
 import { createReceiptSigner } from '../ingest/intake/receipts.ts';
 import { scanDelivery } from '../ingest/intake/json-scan.ts';
+import type { InFlight } from '../ingest/intake/in-flight.ts';
 import { createIntake } from '../ingest/intake/routes.ts';
 import type { Secrets } from '../ingest/intake/secrets.ts';
 import { readIngestSettings } from '../ingest/settings.ts';
-import type { EmbeddedLog } from '../ingest/log/local-index.ts';
+import type { EventLog } from '../ingest/log/event-log.ts';
+import type { LocalIndex } from '../ingest/log/local-index.ts';
 import { pollRoutes } from '../ingest/pollers/poll-routes.ts';
 import type { PollService } from '../ingest/pollers/poll-service.ts';
 import { adapterFor } from '../ingest/sources/registry.ts';
@@ -24,23 +26,32 @@ import type { Authorize } from './authorize.ts';
 import { rememberKeys } from './fetch-keys.ts';
 import { createPackBuild } from './pack-build.ts';
 import { createPolls } from './polls.ts';
-import type { PollsDeps } from './polls.ts';
 import { createRebuildApi } from './rebuild-api.ts';
 import type { LogHolder } from './log-holder.ts';
 import { createCheckRecorder } from './record-checks.ts';
+import type { RecordCheck } from './record-checks.ts';
 import { createReplayApi } from './replay-api.ts';
+import type { Metrics } from './metrics.ts';
 import { createSettle } from './settle.ts';
-import type { WorkerHolder } from './worker-holder.ts';
+import type { Carrier } from './worker-holder.ts';
 
 export interface RoutesDeps {
   readonly policy: Policy;
   readonly secrets: Secrets;
   readonly version: string;
-  readonly log: EmbeddedLog;
-  readonly store: Store;
-  readonly worker: WorkerHolder;
+  readonly log: EventLog;
+  /** The index beside the log, where it has one: Kafka has none. */
+  readonly index?: LocalIndex | undefined;
+  /** Without a writer the results of checks are not kept, and no receipt is given: others have the salt of the leaves. */
+  readonly store: Pick<Store, 'reader'> & Partial<Pick<Store, 'writer'>>;
+  readonly worker: Carrier;
   readonly saltKey: Uint8Array;
   readonly holder: LogHolder;
+  /** The bodies that are being taken in. */
+  readonly inFlight?: InFlight | undefined;
+  /** Why this process cannot do its work now, in words of a closed list; empty if it can. */
+  readonly hindrances?: (() => readonly string[]) | undefined;
+  readonly metrics?: Metrics | undefined;
   readonly reportsFolder: string;
   /** 32 bytes, kept with the folder, so that a cursor is good after a restart and the same question has the same answer. */
   readonly cursorKey: Buffer;
@@ -48,14 +59,11 @@ export interface RoutesDeps {
   readonly now: () => Micros;
 }
 
-/** Puts the routes of all rooms into one app. Gives the polls, which nobody has started. */
-export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise<PollService> {
-  const { policy, authorize, now, worker } = deps;
+/** Puts the routes of all rooms into one app. Gives the polls, which nobody has started; none without an index beside the log. */
+export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise<PollService | undefined> {
+  const { policy, authorize, now, worker, holder } = deps;
   const reader = readerWhenWhole(deps.store.reader, worker);
-  const intake = intakeDeps(deps);
-  await app.register(createIntake(intake));
-  const polls = createPolls({ intake, secrets: deps.secrets, reader, logger: app.log });
-  await app.register(pollRoutes(polls, authorize));
+  const polls = await addDoors(app, deps, reader);
   await app.register(
     createQueryApi({
       reader,
@@ -64,28 +72,24 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       cursorKey: deps.cursorKey,
       now,
       version: deps.version,
-      ready: () => Promise.resolve(worker.isWhole() && worker.worker().faults().length === 0),
+      hindrances: () => hindrancesOf(deps),
     }),
   );
-  const record = createCheckRecorder(deps);
+  const record = recorderOf(deps);
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', async (request) => void (await authorize(request.headers.authorization, 'read')));
+    const { metrics } = deps;
+    if (metrics)
+      guarded.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
     // A verdict comes of sealed rows alone; the catalogue needs none.
     guarded.addHook('preHandler', async (request) => {
-      if (Object.keys(request.query as object).length > 0) await deps.holder.sealed();
+      if (Object.keys(request.query as object).length > 0) await holder.sealed();
     });
     await guarded.register(createControlsApi({ reader, policy, now, record }));
   });
-  await app.register(
-    createLogApi({
-      reader: deps.store.reader,
-      tenant: policy.tenant,
-      authorize,
-      keys: deps.holder.keys,
-      published: deps.holder.published,
-      now,
-    }),
-  );
+  const { tenant } = policy;
+  const { keys, published } = holder;
+  await app.register(createLogApi({ reader: deps.store.reader, tenant, authorize, keys, published, now }));
   const jobs = await createReportJobs({
     folder: deps.reportsFolder,
     build: createPackBuild({ ...deps, record }, reader),
@@ -95,51 +99,65 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
   app.addHook('onClose', () => jobs.close());
   await app.register(createReportsApi({ jobs, authorize, now: () => formatMicros(now()) }));
   await app.register(
-    createReplayApi({
-      authorize,
-      policy,
-      now,
-      reader,
-      adapterFor,
-      cursorKey: deps.cursorKey,
-      log: deps.log,
-      index: deps.log.index,
-      settle: createSettle(worker.worker, deps.store.reader),
-      idle: () => worker.worker().idle(),
-    }),
-  );
-  await app.register(
     createRebuildApi({ authorize, reader: deps.store.reader, rebuild: (onProgress) => worker.rebuild(onProgress) }),
   );
   return polls;
 }
 
-function intakeDeps(deps: RoutesDeps): PollsDeps['intake'] {
-  const { policy, worker } = deps;
-  return {
+/** What brings records in: deliveries, files, polls, replays of dead letters. */
+async function addDoors(app: FastifyInstance, deps: RoutesDeps, reader: Reader): Promise<PollService | undefined> {
+  const { policy, authorize, now, worker, index, cursorKey, inFlight } = deps;
+  const intake = {
     log: deps.log,
-    index: deps.log.index,
+    ...(index ? { index } : {}),
+    ...(inFlight ? { inFlight } : {}),
     policy,
     credentials: openCredentials(policy, deps.secrets),
     adapterFor,
     scan: scanDelivery,
-    now: deps.now,
-    signReceipt: createReceiptSigner({
-      tenant: policy.tenant,
-      saltKey: deps.saltKey,
-      key: deps.holder.key,
-      sourceEpoch: SOURCE_EPOCH,
-    }),
+    now,
+    ...(deps.store.writer ? { signReceipt: receiptSigner(deps) } : {}),
     settle: createSettle(worker.worker, deps.store.reader),
     idle: () => worker.worker().idle(),
-    authorize: deps.authorize,
+    authorize,
     keysOf: rememberKeys(),
     ...readIngestSettings(),
   };
+  await app.register(createIntake(intake));
+  await app.register(createReplayApi({ ...intake, reader, cursorKey }));
+  if (!index) {
+    if (policy.sources.some((source) => source.poll !== undefined))
+      app.log.warn(
+        'The polls of the policy file are not run: how far they are is kept with the log of the data folder.',
+      );
+    return undefined;
+  }
+  const polls = createPolls({ intake: { ...intake, index }, secrets: deps.secrets, reader, logger: app.log });
+  await app.register(pollRoutes(polls, authorize));
+  return polls;
+}
+
+/** Results are kept beside the evidence; a server that may only read answers them and keeps none. */
+function recorderOf({ store, policy, now, version }: RoutesDeps): RecordCheck {
+  const { reader, writer } = store;
+  return writer ? createCheckRecorder({ store: { reader, writer }, policy, now, version }) : () => Promise.resolve();
+}
+
+function receiptSigner({ policy, saltKey, holder }: RoutesDeps): ReturnType<typeof createReceiptSigner> {
+  return createReceiptSigner({ tenant: policy.tenant, saltKey, key: holder.key, sourceEpoch: SOURCE_EPOCH });
+}
+
+/** Each once. What the carrier says of itself comes first. */
+function hindrancesOf({ worker, hindrances }: RoutesDeps): readonly string[] {
+  const own = [
+    ...(worker.isWhole() ? [] : ['derived_tables_incomplete']),
+    ...(worker.worker().faults().length > 0 ? ['partition_stopped'] : []),
+  ];
+  return [...new Set([...own, ...(hindrances?.() ?? [])])];
 }
 
 /** While derived tables are half there, an answer from them would be wrong: then there is none. */
-function readerWhenWhole(reader: Reader, worker: WorkerHolder): Reader {
+function readerWhenWhole(reader: Reader, worker: Carrier): Reader {
   return {
     async read(query) {
       await worker.wholeSoon();

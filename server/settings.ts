@@ -47,6 +47,33 @@ export function readServerSettings(
   return { host, port, oidc, hosts: readHosts(env, host) };
 }
 
+/** Where `/healthz`, `/readyz` and `/metrics` stand without a credential. */
+export interface ManagementSettings {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Reads `CUSTODY_MANAGEMENT_HOST` (127.0.0.1) and `CUSTODY_MANAGEMENT_PORT` (9464; 0 takes a free one); options of the
+ * command line go over them. There are only counts behind it, so any address may be named; it should be one that only the
+ * monitoring reaches.
+ */
+export function readManagementSettings(
+  options: { host?: string | undefined; port?: string | undefined } = {},
+  env: NodeJS.ProcessEnv = process.env,
+): ManagementSettings {
+  const port = Number(options.port ?? env['CUSTODY_MANAGEMENT_PORT'] ?? '9464');
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Problem('configuration', 'CUSTODY_MANAGEMENT_PORT must be a number from 0 to 65535');
+  return { host: options.host ?? env['CUSTODY_MANAGEMENT_HOST'] ?? '127.0.0.1', port };
+}
+
+/** `CUSTODY_SALT_KEY_FILE`: the key that all workers of a store share; undefined where none is named. */
+export function readSaltKeyFile(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const path = env['CUSTODY_SALT_KEY_FILE'];
+  return path === '' ? undefined : path;
+}
+
 /**
  * `CUSTODY_ALLOWED_HOSTS`: names, with commas between them, under which a proxy or the network reaches this server. On
  * loopback nothing but the names of this machine is answered without it. On any other address everything needs a

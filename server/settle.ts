@@ -9,7 +9,7 @@ import type { Reader } from '../store/query.ts';
 const RANGES_A_QUERY = 1_000;
 
 /** Waits until the worker has stored the ranges, then asks the store how they ended: counts come from what is held. */
-export function createSettle(worker: () => IngestWorker, reader: Reader): Settle {
+export function createSettle(worker: () => Pick<IngestWorker, 'drained'>, reader: Reader): Settle {
   return async (ranges, signal) => {
     for (const range of ranges) await abortable(worker().drained(range), signal);
     const settled = { accepted: 0, duplicate: 0, conflict: 0 };

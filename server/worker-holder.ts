@@ -4,17 +4,22 @@ import { createWorker } from '../ingest/worker/worker.ts';
 import type { IngestWorker, WorkerDeps } from '../ingest/worker/worker.ts';
 import { Problem } from '../model/problem.ts';
 
-/** The one worker of the process. A rebuild needs the derived tables for itself, so it stops the worker and starts another. */
-export interface WorkerHolder {
-  readonly worker: () => IngestWorker;
+/** What carries records from the log into the store, as the API sees it: a worker in this process, or others elsewhere. */
+export interface Carrier {
+  readonly worker: () => Pick<IngestWorker, 'drained' | 'idle' | 'faults'>;
   /** Whether derived tables and records agree, so that queries may be answered: not in a rebuild, nor after one that broke off. */
   readonly isWhole: () => boolean;
-  /** Resolves when they agree; rejects with the fault that keeps them from it. */
-  whole(): Promise<void>;
   /** The same for one who waits for an answer: rejects with `unavailable` in a rebuild, or where it takes long. */
   wholeSoon(): Promise<void>;
   /** Derives everything again; gives the number of records. A second one at the same time is refused. */
   rebuild(onProgress: (records: number) => void): Promise<number>;
+}
+
+/** The one worker of the process. A rebuild needs the derived tables for itself, so it stops the worker and starts another. */
+export interface WorkerHolder extends Carrier {
+  readonly worker: () => IngestWorker;
+  /** Resolves when derived tables and records agree; rejects with the fault that keeps them from it. */
+  whole(): Promise<void>;
   /** Finishes what is in flight for some seconds. A rebuild is broken off: the next start completes it. */
   stop(): Promise<void>;
 }

@@ -1,7 +1,14 @@
 import { Problem } from '../model/problem.ts';
 
 /** How a failed statement is to be treated: mend the rows, narrow the query, or find out whether it happened. */
-export type EngineFailure = 'bad_rows' | 'bad_statement' | 'limit' | 'readonly' | 'folder_in_use' | 'other';
+export type EngineFailure =
+  | 'bad_rows'
+  | 'bad_statement'
+  | 'limit'
+  | 'readonly'
+  | 'disk_full'
+  | 'folder_in_use'
+  | 'other';
 
 // Codes of the engine (ErrorCodes.cpp) by which it says that the rows, not the machine, are at fault.
 const BAD_ROWS = new Set([
@@ -43,16 +50,40 @@ const BAD_STATEMENT = new Set([
   '386',
 ]);
 const LIMITS = new Set(['158', '159', '160', '241', '307', '396']);
+// The user, its password, its rights, or the database that it names.
+const REFUSED_ACCESS = new Set(['81', '192', '193', '194', '497', '516']);
+const NOT_ENOUGH_SPACE = '243';
+
+/** Whether the server knows us but lets us not in, or not to this database. */
+export function isRefusedAccess(error: unknown): boolean {
+  return REFUSED_ACCESS.has(codeOf(error));
+}
+
+/** Whether a table of the statement does not exist. */
+export function isUnknownTable(error: unknown): boolean {
+  return codeOf(error) === '60';
+}
+
+function codeOf(error: unknown): string {
+  const source = error instanceof Problem ? error.cause : error;
+  return source instanceof Error && 'code' in source ? String(source.code) : '';
+}
 
 /** Which sort of failure an error of the engine is; anything unknown is `other`, that is: in doubt. */
 export function failureOf(error: unknown): EngineFailure {
-  const source = error instanceof Problem ? error.cause : error;
-  const code = source instanceof Error && 'code' in source ? String(source.code) : '';
+  const code = codeOf(error);
   if (BAD_ROWS.has(code)) return 'bad_rows';
   if (BAD_STATEMENT.has(code)) return 'bad_statement';
   if (LIMITS.has(code)) return 'limit';
   if (code === '164') return 'readonly';
+  if (code === NOT_ENOUGH_SPACE || isOutOfSpace(error)) return 'disk_full';
   return code === '76' || code === 'CHDB_CONNECTION' ? 'folder_in_use' : 'other';
+}
+
+// A write that fails names the reason of the system in its words alone.
+function isOutOfSpace(error: unknown): boolean {
+  const source = error instanceof Problem ? error.cause : error;
+  return source instanceof Error && /No space left on device|errno: 28\b|ENOSPC/.test(source.message);
 }
 
 /**
@@ -78,6 +109,13 @@ export function engineProblem(error: unknown): Problem {
     return new Problem(
       'folder_in_use',
       'The data folder belongs to another process, or cannot be opened.',
+      { failure },
+      error,
+    );
+  if (failure === 'disk_full')
+    return new Problem(
+      'unavailable',
+      'The disk of the store is full. Nothing is dropped: the log keeps what comes until there is room again.',
       { failure },
       error,
     );

@@ -1,5 +1,5 @@
 import { Problem } from '../model/problem.ts';
-import type { Writer } from './clickhouse.ts';
+import type { Writer } from './session.ts';
 import { readDigest, sameDigest } from './digest.ts';
 import type { Digest, RowRange } from './digest.ts';
 import { failureOf } from './engine-error.ts';
@@ -36,12 +36,14 @@ export interface EnsureOptions {
 }
 
 const ATTEMPTS = 5;
+// A row that is refused is refused again, and a disk that is full is not empty a moment later: the caller waits.
+const END_AT_ONCE = new Set(['bad_rows', 'disk_full']);
 
 /**
  * Makes sure that the rows stand in the table once, whatever happened before: nothing, a part, all, or an answer that
  * was lost (reliability.md 1.4, in-doubt rule). Never a blind retry: each round looks first and adds what is missing.
  * Gives how many inserts were sent. Problems: `unavailable` after five rounds (retry later), `internal` with
- * `failure: bad_rows` when the engine refuses the rows, `internal` with `integrity` when other rows stand in the range.
+ * `failure: bad_rows` when the engine refuses the rows, `unavailable` with `failure: disk_full` at once, `internal` with `integrity` when other rows stand in the range.
  */
 export async function ensureRows(writer: Writer, rows: StagedRows, options: EnsureOptions): Promise<number> {
   let inserts = 0;
@@ -54,7 +56,7 @@ export async function ensureRows(writer: Writer, rows: StagedRows, options: Ensu
       await insert(writer, rows, known === 'partial');
     } catch (error) {
       fault = error;
-      if (failureOf(error) === 'bad_rows') throw error;
+      if (END_AT_ONCE.has(failureOf(error))) throw error;
       await writer.settle();
     }
     known = await compare(writer, rows, options);
@@ -100,5 +102,5 @@ async function insert(writer: Writer, rows: StagedRows, onlyMissing: boolean): P
   }
   const { source, only } = rows.spec;
   const where = [range.where, only, ...(onlyMissing ? [missing] : [])].join(' AND ');
-  await writer.run(`${insertInto(spec)} FROM ${source} WHERE ${where}`, range.params);
+  await writer.insertFrom({ into: insertInto(spec), source, where, params: range.params });
 }

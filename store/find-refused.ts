@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import type { Writer } from './clickhouse.ts';
+import { z } from 'zod';
+import type { Writer } from './session.ts';
 import type { FileRows } from './ensure-rows.ts';
 import { failureOf } from './engine-error.ts';
 import { groupRows } from './row-groups.ts';
@@ -13,9 +14,8 @@ import { insertInto } from './tables.ts';
  */
 export async function findRefused(writer: Writer, { spec, file }: Pick<FileRows, 'spec' | 'file'>): Promise<bigint[]> {
   const bytes = await readFile(file);
-  const trial = `trial_${spec.table}`;
   const trialFile = `${file}.trial`;
-  await writer.run(`CREATE TEMPORARY TABLE IF NOT EXISTS ${trial} AS ${spec.table} ENGINE = Null`);
+  const trial = await trialTable(writer, spec.table);
 
   async function isTaken(groups: readonly RowGroup[]): Promise<boolean> {
     await writeFile(trialFile, bytes.subarray(groups[0]?.start ?? 0, groups.at(-1)?.end ?? 0), { mode: 0o600 });
@@ -47,4 +47,16 @@ export async function findRefused(writer: Writer, { spec, file }: Pick<FileRows,
   } finally {
     await rm(trialFile, { force: true });
   }
+}
+
+/**
+ * A table with the columns of another that keeps nothing and needs no making: a server takes each statement on its own,
+ * so a temporary table would be gone with the statement that made it.
+ */
+async function trialTable(writer: Writer, table: string): Promise<string> {
+  const sql =
+    'SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String} ORDER BY position';
+  const columns = await writer.read({ sql, params: { table }, row: z.object({ name: z.string(), type: z.string() }) });
+  const structure = columns.map(({ name, type }) => `${name} ${type}`).join(', ');
+  return `FUNCTION null('${structure.replaceAll("'", String.raw`\'`)}')`;
 }

@@ -53,7 +53,7 @@ export interface Reach {
 }
 
 /** Asked of every partition whenever a folder is opened, so it is one statement; each part reads one granule. */
-export async function readReach(session: Session, place: StoredPartition): Promise<Reach> {
+export async function readReach(session: Pick<Session, 'read'>, place: StoredPartition): Promise<Reach> {
   const lasts = {
     record: lastSql('records', 'offset', 'topic DESC, source_epoch DESC, partition DESC, offset DESC'),
     gap: lastSql('gaps', 'last_offset', 'last_offset DESC'),

@@ -1,11 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import type { ClickHouseClient } from '@clickhouse/client';
 import { Problem } from '../model/problem.ts';
 import { engineProblem } from './engine-error.ts';
 import type { Query } from './query.ts';
 
 /** A settings table of the engine; names come from this repository only. */
 export type EngineSettings = Readonly<Record<string, string | number>>;
+
+type Params = Query<unknown>['params'];
 
 /** One conversation with the engine. Statements run one after another, in the order in which they were asked. */
 export interface Session {
@@ -14,85 +14,108 @@ export interface Session {
   /** The answer to a query in a format of the engine that the text names by `FORMAT ...`. */
   bytes(query: Omit<Query<unknown>, 'row'>): Promise<Buffer>;
   /** Runs a statement without an answer. */
-  run(sql: string, params?: Query<unknown>['params']): Promise<void>;
+  run(sql: string, params?: Params): Promise<void>;
   /** Resolves when nothing of this session is in flight any more: after that a read shows what really happened. */
   settle(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * A session over one client. The engine in the process keeps one buffer a connection for what it prints, and a
- * statement that fails half-way leaves its rows there, in front of the next answer (seen on chdb 3.4.0). So statements
- * are queued, and after a failure the session is flushed until it answers a random word with that word alone.
+ * What lies between a session and its engine: the library in this process, or HTTP. Parameters are bound by the engine.
  */
-export async function openSession(client: ClickHouseClient, settings: EngineSettings): Promise<Session> {
+export interface Link {
+  /** Gives the rows of a query as lines of JSON. */
+  rows(sql: string, params: Record<string, unknown>): Promise<string>;
+  /** Sends a query whose text names its format, and gives the whole answer. */
+  ask(sql: string, params: Record<string, unknown>): Promise<Buffer>;
+  /** Sends a statement that changes something. */
+  change(sql: string, params: Record<string, unknown>): Promise<void>;
+  /** Sends lines of a file through `INSERT ... SELECT`. */
+  insert(insert: FileInsert): Promise<void>;
+  /** Makes rows of those of another table. */
+  insertFrom(insert: TableInsert): Promise<void>;
+  /**
+   * Called after a failure, before the next statement: resolves when nothing of what failed is at work any more, and
+   * rejects with `unavailable` while that cannot be known.
+   */
+  recover(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Where rows of a file come from in an INSERT: the engine in the process reads the file itself, which costs half of
+ * passing the bytes (performance.md A1); a server is sent the file as the body.
+ */
+export interface FileInsert {
+  /** `INSERT INTO t (...) SELECT ... FROM` and what follows the source, such as a WHERE. */
+  readonly into: string;
+  readonly where: string;
+  readonly structure: string;
+  readonly file: string;
+  readonly params: Params;
+}
+
+/** Rows that the engine makes from another table of its own. */
+export interface TableInsert {
+  /** `INSERT INTO t (...) SELECT ...`, without a FROM. */
+  readonly into: string;
+  readonly source: string;
+  /** The condition, without its WHERE; never empty. */
+  readonly where: string;
+  readonly params: Params;
+}
+
+/** The session that writes. Only the ingest worker, migrations and rebuild hold it. */
+export interface Writer extends Session {
+  insertFile(insert: FileInsert): Promise<void>;
+  insertFrom(insert: TableInsert): Promise<void>;
+}
+
+/**
+ * A session over a link. `serial` queues its statements; otherwise they run at once, which only readers may: after a
+ * failure the next statement of a serial session waits until the link has recovered, so it never meets what is in doubt.
+ */
+export function createSession(link: Link, serial: boolean): Writer {
   let tail: Promise<unknown> = Promise.resolve();
   let dirty = false;
 
-  async function flush(): Promise<void> {
-    for (let attempt = 0; attempt < 5; attempt += 1) {
-      const word = randomUUID();
-      const answer = await collect(client, `SELECT '${word}' FORMAT TSVRaw`, {}).catch(() => undefined);
-      if (answer?.toString('utf8').trim() === word) {
-        dirty = false;
-        return;
-      }
+  async function attempt<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      if (dirty) await link.recover();
+      dirty = false;
+      return await work();
+    } catch (error) {
+      dirty = true;
+      throw engineProblem(error);
     }
-    throw new Problem('unavailable', 'The store does not answer cleanly after a failure.');
   }
 
   function queued<T>(work: () => Promise<T>): Promise<T> {
-    const result = tail.then(async () => {
-      if (dirty) await flush();
-      try {
-        return await work();
-      } catch (error) {
-        dirty = true;
-        throw engineProblem(error);
-      }
-    });
+    if (!serial) return attempt(work);
+    const result = tail.then(() => attempt(work));
     tail = result.catch(() => undefined);
     return result;
   }
 
-  const session: Session = {
+  return {
     async read(query) {
-      const text = await queued(() =>
-        collect(client, `${query.sql}\nFORMAT JSONEachRow`, bind(query.sql, query.params)),
-      );
+      const text = await queued(() => link.rows(query.sql, bind(query.sql, query.params)));
       return parseRows(text, query.row);
     },
-    bytes: (query) => queued(() => collect(client, query.sql, bind(query.sql, query.params))),
-    run: (sql, params = {}) =>
-      queued(async () => void (await client.command({ query: sql, ...bound(bind(sql, params)) }))),
+    bytes: (query) => queued(() => link.ask(query.sql, bind(query.sql, query.params))),
+    run: (sql, params = {}) => queued(() => link.change(sql, bind(sql, params))),
+    insertFile: (insert) => queued(() => link.insert(insert)),
+    insertFrom: (insert) => queued(() => link.insertFrom(insert)),
     settle: async () => void (await tail),
     async close() {
       await tail;
-      await client.close();
+      await link.close();
     },
   };
-  await session.run(
-    `SET ${Object.entries(settings)
-      .map(([name, value]) => `${name} = ${literal(value)}`)
-      .join(', ')}`,
-  );
-  return session;
-}
-
-async function collect(client: ClickHouseClient, sql: string, params: Record<string, unknown>): Promise<Buffer> {
-  const answer = await client.exec({ query: sql, ...bound(params) });
-  const chunks: Buffer[] = [];
-  for await (const chunk of answer.stream) chunks.push(chunk as Buffer);
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
-}
-
-/** The client binds an empty set of parameters by another route than none at all; none is the plain one. */
-function bound(params: Record<string, unknown>): { query_params?: Record<string, unknown> } {
-  return Object.keys(params).length === 0 ? {} : { query_params: params };
 }
 
 // Numbers in an array must not be quoted, and a UInt64 does not fit a number: text for such a parameter becomes a bigint.
-function bind(sql: string, params: Query<unknown>['params']): Record<string, unknown> {
+function bind(sql: string, params: Params): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(params).map(([name, value]) => {
       if (!Array.isArray(value)) return [name, value];
@@ -102,8 +125,8 @@ function bind(sql: string, params: Query<unknown>['params']): Record<string, unk
   );
 }
 
-function parseRows<Row>(text: Buffer, schema: Query<Row>['row']): Row[] {
-  const lines = text.toString('utf8').split('\n');
+function parseRows<Row>(text: string, schema: Query<Row>['row']): Row[] {
+  const lines = text.split('\n');
   const rows: Row[] = [];
   for (const line of lines) {
     if (line === '') continue;
@@ -113,8 +136,4 @@ function parseRows<Row>(text: Buffer, schema: Query<Row>['row']): Row[] {
     rows.push(row.data);
   }
   return rows;
-}
-
-function literal(value: string | number): string {
-  return typeof value === 'number' ? String(value) : `'${value.replaceAll("'", "''")}'`;
 }

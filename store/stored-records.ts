@@ -128,16 +128,20 @@ async function recallFrom(
   });
 }
 
-/** The ids of accepted events from a reference on, 16 bytes each as the engine writes a UUID; at most `limit`. */
+/**
+ * The ids of accepted events from one reference to another, both included, 16 bytes each as the engine writes a UUID; at
+ * most `limit`.
+ */
 export async function readEventIds(
   session: Pick<Session, 'bytes'>,
   tenant: string,
   fromRef: bigint,
   limit: number,
+  toRef: bigint,
 ): Promise<{ ids: Buffer; nextRef: bigint }> {
-  const sql = `SELECT ref, event_id FROM events WHERE tenant = {tenant:String} AND disposition = 'accepted' AND ref >= {from:UInt64} ORDER BY tenant, ref
+  const sql = `SELECT ref, event_id FROM events WHERE tenant = {tenant:String} AND disposition = 'accepted' AND ref BETWEEN {from:UInt64} AND {to:UInt64} ORDER BY tenant, ref
     LIMIT {limit:UInt32} FORMAT RowBinary`;
-  const rows = await session.bytes({ sql, params: { tenant, from: String(fromRef), limit } });
+  const rows = await session.bytes({ sql, params: { tenant, from: String(fromRef), to: String(toRef), limit } });
   const count = rows.length / 24;
   const ids = Buffer.allocUnsafeSlow(count * 16);
   for (let index = 0; index < count; index += 1) rows.copy(ids, index * 16, index * 24 + 8, index * 24 + 24);

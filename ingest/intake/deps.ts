@@ -7,6 +7,7 @@ import type { LocalIndex } from '../log/local-index.ts';
 import type { SourceAdapter } from '../sources/adapter.ts';
 import type { AppendedGroup } from './append.ts';
 import type { CredentialBook } from './credentials.ts';
+import type { InFlight } from './in-flight.ts';
 import type { ScanOptions, ScanResult } from './scan-types.ts';
 import type { KeysOf } from './security-event-token.ts';
 
@@ -47,6 +48,8 @@ export interface IntakeDeps {
   readonly authorize: AuthorizeOperator;
   /** Keys of the issuers of security event tokens; without it none is taken. */
   readonly keysOf?: KeysOf;
+  /** The gate of bodies, where others look at it too. */
+  readonly inFlight?: InFlight;
   /** Bytes of bodies that may be held at once; 64 MiB when left out. */
   readonly maxBytesInFlight?: number;
 }

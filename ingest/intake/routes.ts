@@ -31,7 +31,7 @@ export function createIntake(deps: IntakeDeps): FastifyPluginAsync {
   return async (app) => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    const inFlight = createInFlight(deps.maxBytesInFlight ?? MAX_BYTES_IN_FLIGHT);
+    const inFlight = deps.inFlight ?? createInFlight(deps.maxBytesInFlight ?? MAX_BYTES_IN_FLIGHT);
     for (const source of SOURCES) addDoor(app, deps, inFlight, source, `/v1/ingest/${source}`);
     addDoor(app, deps, inFlight, 'issuer.cloudevents', '/v1/ingest/cloudevents');
     app.post('/v1/ingest/*', { onRequest: refuseUnknownSource }, refuseUnknownSource);

@@ -101,6 +101,8 @@ export const HEADERS = {
   part: 'x-custody-part',
   /** Present where the value was withheld because it could not be parsed, hence not redacted: "reason: detail". */
   unreadable: 'x-custody-unreadable',
+  /** The place in an inbound topic from which others' record was taken: topic/partition/offset. Absent for all else. */
+  inbound: 'x-custody-inbound',
   /** "1" where some object has the same name twice, so that parsers may differ on what it says. */
   duplicateKeys: 'x-custody-duplicate-keys',
   /** On a record that repeats a dead letter: the letter (model/dead-letter.ts), when it first came (Unix ms), by whom. */

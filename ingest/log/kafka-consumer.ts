@@ -7,7 +7,7 @@ import type { NamedPartition, Session } from './kafka-session.ts';
 import { createShare, keyOf } from './kafka-share.ts';
 import type { Share, ShareDeps } from './kafka-share.ts';
 
-export interface KafkaConsumerDeps extends Pick<ShareDeps, 'offsets' | 'say' | 'sessionTimeoutMs'> {
+export interface KafkaConsumerDeps extends Pick<ShareDeps, 'offsets' | 'say' | 'sessionTimeoutMs' | 'maxHeldBytes'> {
   readonly kafka: Kafka;
   /** The name of a family's topic. */
   readonly nameOf: (topic: Family) => string;

@@ -17,6 +17,8 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly families?: readonly Family[];
   /** The group forgets a member that it has not heard of for so long; 30 s if left out. */
   readonly sessionTimeoutMs?: number;
+  /** Bytes of records that may wait for the handlers, over all partitions; 96 MiB if left out. */
+  readonly maxHeldBytes?: number;
   /** A consumer that had no answer for so long is started anew; 60 s if left out. */
   readonly silenceMs?: number;
 }
@@ -75,8 +77,11 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> 
     endOffset: async (place) => (await offsets(place)).end,
     consume(consumerOptions, handler) {
       const { sessionTimeoutMs = SESSION_MS, silenceMs = SILENCE_MS, onClientLog: say = () => undefined } = options;
-      const deps = { kafka, nameOf, offsets, say, sessionTimeoutMs, silenceMs };
-      const consumer = startKafkaConsumer(deps, consumerOptions, handler);
+      const { maxHeldBytes, topics } = options;
+      const deps = { kafka, nameOf, offsets, say, sessionTimeoutMs, silenceMs, maxHeldBytes };
+      // Two installations on the same brokers have topics of their own, and groups of their own.
+      const group = topics.prefix + consumerOptions.group;
+      const consumer = startKafkaConsumer(deps, { ...consumerOptions, group }, handler);
       consumers.add(consumer);
       const stop = async (): Promise<void> => {
         consumers.delete(consumer);

@@ -23,10 +23,18 @@ export interface KafkaReaderOptions {
   /** Whether records before `from` were to be read and are gone: the handler is told by an empty batch that begins there. */
   readonly lost: boolean;
   readonly bounds: Pick<ConsumerOptions, 'maxBatchRecords' | 'maxBatchBytes'>;
+  /** What all readers of a consumer hold together: many partitions may wait at once while the store is away. */
+  readonly budget: Budget;
   readonly handler: BatchHandler;
   readonly fetch: PartitionFetch;
   /** Whether the group still counts us in; else what is here may be another's already, and waits. */
   readonly isMember: () => boolean;
+}
+
+/** Bytes that wait in all readers of a consumer, and how many may. One who holds nothing may always take a fetch. */
+export interface Budget {
+  held: number;
+  readonly most: number;
 }
 
 /** One assigned partition: takes what is fetched, and gives it to the handler, one batch at a time. */
@@ -78,7 +86,7 @@ interface Bounds {
 
 /** Begins to read a partition. The client fetches on while a batch is handled, until one more is here. */
 export function startReader(options: KafkaReaderOptions): KafkaReader {
-  const { place, bounds, handler, fetch, from, lost } = options;
+  const { place, bounds, budget, handler, fetch, from, lost } = options;
   const most = { records: bounds.maxBatchRecords ?? DEFAULTS.records, bytes: bounds.maxBatchBytes ?? DEFAULTS.bytes };
   const state: State = {
     queue: [],
@@ -97,8 +105,15 @@ export function startReader(options: KafkaReaderOptions): KafkaReader {
     state.wake();
     return !wasEnded;
   };
+  // What waits is given up with the reader: who reads the partition next fetches it again.
+  const forget = (): void => {
+    budget.held -= state.held;
+    state.held = 0;
+    state.queue.length = 0;
+  };
   const done = readLoop(options, state, most).catch((error: unknown) => {
     state.isEnded = true;
+    forget();
     fetch.pause();
     handler.failed?.(place, error);
   });
@@ -120,9 +135,10 @@ export function startReader(options: KafkaReaderOptions): KafkaReader {
     fail(error) {
       if (end()) handler.failed?.(place, error);
     },
-    stop() {
+    async stop() {
       end();
-      return done;
+      await done;
+      forget();
     },
   };
 }
@@ -130,36 +146,47 @@ export function startReader(options: KafkaReaderOptions): KafkaReader {
 async function readLoop(options: KafkaReaderOptions, state: State, most: Bounds): Promise<void> {
   while (!state.isEnded) {
     const hasMore = state.lost || state.fetched > state.delivered;
+    fetchOn(options, state, most);
     if (state.isPaused || !hasMore || !options.isMember()) {
       await new Promise<void>((resolve) => (state.wake = resolve));
       continue;
     }
+    const held = state.held;
     const batch = takeBatch(options.place, state, most);
-    if (state.isFull && state.held < most.bytes) {
-      state.isFull = false;
-      options.fetch.resume();
-    }
+    options.budget.held -= held - state.held;
+    fetchOn(options, state, most);
     await options.handler.batch(batch);
   }
 }
 
+/** Fetches on where that was stopped for want of room and there is room again. */
+function fetchOn({ fetch, budget }: KafkaReaderOptions, state: State, most: Bounds): void {
+  if (!state.isFull || state.isEnded || state.held >= most.bytes) return;
+  if (state.held > 0 && budget.held >= budget.most) return;
+  state.isFull = false;
+  fetch.resume();
+}
+
 function offer(
-  { fetch }: KafkaReaderOptions,
+  { fetch, budget }: KafkaReaderOptions,
   state: State,
   most: Bounds,
   { at, last, messages }: { readonly at: number; readonly last: number; readonly messages: readonly KafkaMessage[] },
 ): boolean {
   if (state.isEnded || at !== state.fetched || last < at) return false;
+  const held = state.held;
   for (const message of messages) state.held += take(state.queue, message, at);
+  budget.held += state.held - held;
   state.fetched = last + 1;
-  state.isFull = state.held >= most.bytes;
+  state.isFull = state.held >= most.bytes || (state.held > 0 && budget.held >= budget.most);
   if (state.isFull) fetch.pause();
   state.wake();
   return true;
 }
 
-function moveTo({ fetch }: KafkaReaderOptions, state: State, offset: number): void {
+function moveTo({ fetch, budget }: KafkaReaderOptions, state: State, offset: number): void {
   state.queue.length = 0;
+  budget.held -= state.held;
   state.held = 0;
   state.delivered = offset;
   state.fetched = offset;

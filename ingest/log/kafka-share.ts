@@ -4,7 +4,7 @@ import type { Family } from '../../model/source.ts';
 import type { BatchHandler, ConsumerOptions, TopicPartition } from './event-log.ts';
 import type { ClientLog } from './kafka-client.ts';
 import { startReader } from './kafka-reader.ts';
-import type { KafkaReader } from './kafka-reader.ts';
+import type { Budget, KafkaReader } from './kafka-reader.ts';
 import type { NamedPartition, Session, SessionEvents } from './kafka-session.ts';
 
 export interface ShareDeps {
@@ -16,7 +16,12 @@ export interface ShareDeps {
   readonly offsets: (place: TopicPartition) => Promise<{ readonly start: number; readonly end: number }>;
   readonly say: ClientLog;
   readonly sessionTimeoutMs: number;
+  /** Bytes that may wait in all partitions together before no more is fetched; 96 MiB if left out. */
+  readonly maxHeldBytes?: number | undefined;
 }
+
+// With some batches on their way this keeps a worker of forty partitions below 400 MB while the store is away.
+const MAX_HELD_BYTES = 96 * 2 ** 20;
 
 /** The partitions that the group gave to us, over all sessions. */
 export interface Share {
@@ -44,6 +49,7 @@ interface State {
   isSettled: boolean;
   isStopping: boolean;
   heardAt: number;
+  readonly budget: Budget;
 }
 
 /** No partitions so far. */
@@ -57,6 +63,7 @@ export function createShare(deps: ShareDeps): Share {
     isSettled: false,
     isStopping: false,
     heardAt: 0,
+    budget: { held: 0, most: deps.maxHeldBytes ?? MAX_HELD_BYTES },
   };
   return {
     readers: state.readers,
@@ -151,7 +158,8 @@ async function take({ deps, state, session, named, isOurs }: Taking, place: Topi
     };
     const isMember = (): boolean => state.isSettled && Date.now() - state.heardAt < deps.sessionTimeoutMs;
     const lost = position < ends.start;
-    const reader = startReader({ place, from, lost, bounds: options, handler, fetch, isMember });
+    const { budget } = state;
+    const reader = startReader({ place, from, lost, bounds: options, budget, handler, fetch, isMember });
     if (state.paused.has(keyOf(place))) reader.pause();
     state.readers.set(keyOf(place), reader);
     session.open(named, from);

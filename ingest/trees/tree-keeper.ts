@@ -29,10 +29,20 @@ export interface TreeKeeper {
    * Rejects with a Problem `unavailable` that names the range where a seal is broken, or where the store is away.
    */
   sealed(): Promise<void>;
+  /** The partition is no longer ours: nothing of it is added or sealed here, nor waited for. */
+  left(place: StoredPartition): void;
   /** Whether a seal is broken now: what it says, by partition. */
   broken(): readonly Seal[];
+  /** How the seals of this process fare now. */
+  readonly seals: () => SealState;
   /** Adds and seals what is there, for some seconds at most, and stops. */
   close(): Promise<void>;
+}
+
+export interface SealState {
+  /** The longest time since a partition that has something to seal was sealed, seconds; 0 where none has. */
+  readonly waitingSeconds: number;
+  readonly broken: number;
 }
 
 interface Known {
@@ -43,6 +53,8 @@ interface Known {
   sealedTo: number;
   leavesWaiting: number;
   lastSealMs: number;
+  /** Whether the end of its seals was read since the partition became ours: another process may have sealed it before. */
+  isRead: boolean;
   broken: Seal | undefined;
   fault: Problem | undefined;
 }
@@ -89,7 +101,7 @@ export async function openTreeKeeper(options: TreeKeeperOptions): Promise<TreeKe
   return {
     covered(place, end, writerEpoch) {
       const name = nameOf(place);
-      const known = partitions.get(name) ?? newlyKnown(place, sealedTo.get(name) ?? -1);
+      const known = partitions.get(name) ?? newlyKnown(place, sealedTo.get(name) ?? -1, options.mayWrite === undefined);
       known.end = Math.max(known.end, end);
       known.writerEpoch = writerEpoch;
       partitions.set(name, known);
@@ -100,6 +112,12 @@ export async function openTreeKeeper(options: TreeKeeperOptions): Promise<TreeKe
       const asked = [...partitions.values()].map((known) => ({ known, end: known.end }));
       await enqueue(true);
       for (const { known, end } of asked) if (known.sealedTo + 1 < end) throw refusal(known);
+    },
+    left: (place) => void partitions.delete(nameOf(place)),
+    seals() {
+      const known = [...partitions.values()];
+      const waits = known.filter(isBehind).map(({ lastSealMs }) => (performance.now() - lastSealMs) / 1_000);
+      return { waitingSeconds: Math.max(0, ...waits), broken: known.filter(({ broken }) => broken).length };
     },
     broken: () => [...partitions.values()].flatMap(({ broken }) => broken ?? []),
     async close() {
@@ -146,6 +164,7 @@ async function bringUp(
   }: { readonly isForced: boolean; readonly sealMs: number; readonly sealLeaves: number },
 ): Promise<void> {
   const { place, end } = known;
+  if (!known.isRead) await readSealedTo(deps, known);
   const last = await growTree(deps, place, end);
   known.leavesWaiting += Math.max(0, end - known.grown);
   known.grown = end;
@@ -158,7 +177,15 @@ async function bringUp(
   if (seal?.state !== 'broken') known.sealedTo = Math.max(known.sealedTo, last.lastOffset);
 }
 
-function newlyKnown(place: StoredPartition, sealedTo: number): Known {
+async function readSealedTo({ reader }: SealDeps, known: Known): Promise<void> {
+  const seals = await readLastSeals(reader);
+  const seal = seals.find((one) => nameOf(one) === nameOf(known.place));
+  known.sealedTo = Math.max(known.sealedTo, seal?.lastOffset ?? -1);
+  known.grown = Math.max(known.grown, known.sealedTo + 1);
+  known.isRead = true;
+}
+
+function newlyKnown(place: StoredPartition, sealedTo: number, isRead: boolean): Known {
   const { topic, sourceEpoch, partition } = place;
   return {
     place: { topic, sourceEpoch, partition },
@@ -168,6 +195,7 @@ function newlyKnown(place: StoredPartition, sealedTo: number): Known {
     sealedTo,
     leavesWaiting: 0,
     lastSealMs: performance.now(),
+    isRead,
     broken: undefined,
     fault: undefined,
   };

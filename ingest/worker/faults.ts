@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from '../../model/problem.ts';
+import type { Family } from '../../model/source.ts';
 import type { TopicPartition } from '../log/event-log.ts';
 
 export type FaultListener = (fault: {
@@ -20,6 +21,8 @@ export interface Faults {
   readonly refuse: (name: string) => void;
   /** Stops a partition that has not stopped yet, with the error that says why. */
   readonly stop: (partition: TopicPartition, error: unknown) => void;
+  /** What stopped a partition is no longer of ours: whoever takes it next, this process too, begins anew. */
+  readonly forget: (name: string) => void;
   readonly list: () => readonly Problem[];
 }
 
@@ -59,7 +62,13 @@ export function createFaults(options: { signal: AbortSignal; backoffMs: number; 
     options.onFault({ partition, problem, fatal: true });
   }
 
-  return { retrying, refuse, stop, list: () => [...faults.values()] };
+  return { retrying, refuse, stop, forget: (name) => void faults.delete(name), list: () => [...faults.values()] };
+}
+
+/** The partition of a name. */
+export function placeOfName(name: string): TopicPartition {
+  const [topic = '', partition = ''] = name.split('/');
+  return { topic: topic as Family, partition: Number(partition) };
 }
 
 /** The name of a partition, such as `okta.log/0`. */

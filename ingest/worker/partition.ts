@@ -1,7 +1,7 @@
 import { gapLeafOf } from '../../ledger/leaf.ts';
 import { Problem } from '../../model/problem.ts';
 import { ensureGap, readReach } from '../../store/log-state.ts';
-import type { StoredPartition } from '../../store/log-state.ts';
+import type { GapRow, StoredPartition } from '../../store/log-state.ts';
 import type { Leases } from '../trees/leases.ts';
 import type { Consumer, EventLog, LogBatch, LoggedRecord, TopicPartition } from '../log/event-log.ts';
 import type { Ends } from './batch-summary.ts';
@@ -31,7 +31,15 @@ export interface PartitionDeps extends RepairDeps {
   readonly onCovered?: (place: StoredPartition, end: number, writerEpoch: number) => void;
   /** The position has changed. */
   readonly onMoved: () => void;
-  readonly onStored: (partition: TopicPartition, records: number, events: number, ends: Ends) => void;
+  /** A batch was stored, in so many milliseconds, waits included. */
+  readonly onStored: (partition: TopicPartition, stored: StoredCount, milliseconds: number) => void;
+}
+
+/** What a stored batch held. */
+export interface StoredCount {
+  readonly records: number;
+  readonly events: number;
+  readonly ends: Ends;
 }
 
 /** One partition of the log on its way into the store, strictly in order (reliability.md 1.4). */
@@ -105,20 +113,20 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   }
 
   async function storeStep(step: Step): Promise<void> {
+    const began = performance.now();
     const { result, changed } = await deps.retrying(place, (attempt) =>
       mayWrite(deps, stored, writerEpoch).then(() => step.store(attempt === 0)),
     );
     if (changed) for (const later of steps) if (later !== step) later.look();
     await deps.scratch.remove(Object.values(result.files));
     if (hasRejected(result.ends)) await deps.retrying(place, () => announceRejected(deps, stored, result.lastOffset));
-    deps.onStored(place, result.records, result.events, result.ends);
+    deps.onStored(place, result, performance.now() - began);
   }
 
   function takeGap(gap: GapSegment): void {
     next = gap.lastOffset + 1;
-    const leaf = gapLeaf(deps, stored, gap);
     enqueue(async () => {
-      const row = { ...stored, ...gap, leaf, ingestedAtUs: deps.stamp() };
+      const row = gapRow(deps, stored, gap);
       await deps.retrying(place, () => mayWrite(deps, stored, writerEpoch).then(() => ensureGap(deps.writer, row)));
       await finish(gap.lastOffset + 1);
     });
@@ -135,9 +143,10 @@ export function createPartition(deps: PartitionDeps, place: TopicPartition): Par
   return { assigned, batch, storedTo: () => done, settled: () => tail };
 }
 
-function gapLeaf(deps: PartitionDeps, stored: StoredPartition, gap: GapSegment): string {
-  const place = { ...stored, tenant: deps.tenant, offset: gap.firstOffset };
-  return gapLeafOf(deps.saltKey, place, gap.lastOffset, gap.reason).leaf.toString('hex');
+function gapRow(deps: PartitionDeps, place: StoredPartition, gap: Extract<Segment, { kind: 'gap' }>): GapRow {
+  const leafPlace = { ...place, tenant: deps.tenant, offset: gap.firstOffset };
+  const leaf = gapLeafOf(deps.saltKey, leafPlace, gap.lastOffset, gap.reason).leaf.toString('hex');
+  return { ...place, ...gap, leaf, ingestedAtUs: deps.stamp() };
 }
 
 // Asked before each write. One that passes and stalls can still write: the seal finds what it brought.

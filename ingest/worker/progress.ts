@@ -12,7 +12,7 @@ export interface FamilyProgress {
 export type Progress = Readonly<Partial<Record<Family, FamilyProgress>>>;
 
 export interface ProgressCounter {
-  readonly add: (partition: TopicPartition, records: number, events: number, ends: Ends) => void;
+  readonly add: (partition: TopicPartition, stored: FamilyProgress) => void;
   /** Wakes those who wait, when something other than a count has changed. */
   readonly changed: () => void;
   /** Resolves when the condition holds; it is looked at after every change. Rejects with what it throws. */
@@ -30,7 +30,7 @@ export function createProgress(): ProgressCounter {
     for (const waiter of wake) waiter();
   };
   return {
-    add({ topic }, records, events, ends) {
+    add({ topic }, { records, events, ends }) {
       const before = families[topic] ?? { records: 0, events: 0, ends: {} };
       const sum: Record<string, number> = { ...before.ends };
       for (const [end, count] of Object.entries(ends)) sum[end] = (sum[end] ?? 0) + count;

@@ -4,16 +4,15 @@ import type { Problem } from '../../model/problem.ts';
 import { FAMILIES } from '../../model/source.ts';
 import type { Family } from '../../model/source.ts';
 import type { Store } from '../../store/clickhouse.ts';
-import type { BatchHandler, Consumer, EventLog, TopicPartition } from '../log/event-log.ts';
-import { createFaults, nameOf } from './faults.ts';
+import type { Consumer, EventLog, TopicPartition } from '../log/event-log.ts';
+import { createFaults } from './faults.ts';
 import type { FaultListener, Faults } from './faults.ts';
-import { createPartition } from './partition.ts';
-import type { Partition, PartitionDeps } from './partition.ts';
+import type { Partition, PartitionDeps, StoredCount } from './partition.ts';
 import { createPace } from './pace.ts';
-import type { Pace } from './pace.ts';
 import { createProgress } from './progress.ts';
 import type { Progress, ProgressCounter } from './progress.ts';
 import { createSlots } from './slots.ts';
+import { handlerOf, positionsOf } from './handler.ts';
 import { openTransform } from './open-transform.ts';
 import type { OpenTransform, OpenTransformOptions } from './open-transform.ts';
 import { createWaits } from './waits.ts';
@@ -39,6 +38,18 @@ export interface WorkerDeps extends OpenTransformOptions {
   readonly leases?: PartitionDeps['leases'];
   /** Told how far each partition is stored and read back, at its start and after each batch (trees/tree-keeper.ts). */
   readonly onCovered?: PartitionDeps['onCovered'];
+  /**
+   * Whose accepted events are looked for repeats: those of the whole store, read once at the start, or, where several
+   * workers share a store, those of each partition when it becomes ours; `all` when left out. A repeat comes to the
+   * partition of what it repeats, for both are kept by the name of their installation.
+   */
+  readonly known?: 'all' | 'assigned';
+  /** Called when a partition is no longer ours. */
+  readonly onLeft?: (partition: TopicPartition) => void;
+  /** Called when a batch is stored and read back. */
+  readonly onBatch?: (
+    batch: StoredCount & { readonly partition: TopicPartition; readonly milliseconds: number },
+  ) => void;
   /** Called once for each failure that is waited out, and for the fault that stops a partition. */
   readonly onFault?: FaultListener;
 }
@@ -58,6 +69,8 @@ export interface IngestWorker {
   /** Resolves when everything that the log holds now is stored. */
   readonly idle: () => Promise<void>;
   readonly progress: () => Progress;
+  /** The partitions that are ours now, each with the offset below which all is stored. */
+  readonly positions: () => readonly (TopicPartition & { readonly storedTo: number })[];
   /** The faults that stopped partitions; empty while all is well. */
   readonly faults: () => readonly Problem[];
 }
@@ -75,6 +88,7 @@ const BATCH = { records: 20_000, bytes: 24 * 2 ** 20 } as const;
 export function createWorker(deps: WorkerDeps): IngestWorker {
   const partitions = new Map<string, Partition>();
   const complete = new Set<string>();
+  const ours = new Set<string>();
   const progress = createProgress();
   const stopping = new AbortController();
   const faults = createFaults({
@@ -109,19 +123,16 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
       signal: stopping.signal,
       consumer: () => announced,
     });
-    const partitionOf = (place: TopicPartition): Partition => {
-      const found =
-        partitions.get(nameOf(place)) ?? createPartition(shared, { topic: place.topic, partition: place.partition });
-      partitions.set(nameOf(place), found);
-      return found;
-    };
-    const assigned = async (place: TopicPartition): Promise<number> => {
-      const position = await partitionOf(place).assigned();
-      complete.add(nameOf(place));
-      progress.changed();
-      return position;
-    };
-    const handler = handlerOf(assigned, partitionOf, faults, pace);
+    const handler = handlerOf(deps, {
+      partitions,
+      complete,
+      ours,
+      faults,
+      pace,
+      shared,
+      opened,
+      changed: progress.changed,
+    });
     consumer = await deps.log.consume({ group: GROUP, topics, ...limitsOf(deps) }, handler);
     announce(consumer);
   }
@@ -143,26 +154,8 @@ export function createWorker(deps: WorkerDeps): IngestWorker {
     progress.changed();
   }
 
-  return { start, stop, drained, idle, whole, progress: progress.read, faults: faults.list };
-}
-
-function handlerOf(
-  assigned: BatchHandler['assigned'],
-  partitionOf: (place: TopicPartition) => Partition,
-  faults: Faults,
-  pace: Pace,
-): BatchHandler {
-  return {
-    assigned,
-    batch: async (batch) => {
-      await partitionOf(batch).batch(batch);
-      await pace.took(batch, batch.records.length);
-    },
-    // What is in flight is finished first: the next owner's position must not be asked before.
-    revoked: (place) => partitionOf(place).settled(),
-    // The log gave up on a partition (it was replaced, or cut off): it has stopped, and must be seen to have.
-    failed: faults.stop,
-  };
+  const positions = (): ReturnType<IngestWorker['positions']> => positionsOf(partitions, ours);
+  return { start, stop, drained, idle, whole, progress: progress.read, positions, faults: faults.list };
 }
 
 function limitsOf(deps: WorkerDeps): { maxBatchRecords: number; maxBatchBytes: number } {
@@ -197,6 +190,9 @@ function partitionDeps(
     ...(deps.leases ? { leases: deps.leases } : {}),
     ...(deps.onCovered ? { onCovered: deps.onCovered } : {}),
     onMoved: progress.changed,
-    onStored: progress.add,
+    onStored(partition, stored, milliseconds) {
+      progress.add(partition, stored);
+      deps.onBatch?.({ ...stored, partition, milliseconds });
+    },
   };
 }

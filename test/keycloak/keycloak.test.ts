@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { secretsFrom } from '../../ingest/intake/secrets.ts';
 import { policySchema } from '../../model/policy.ts';
 import { openCustody } from '../../server/open-custody.ts';
+import type { OnceEnd } from '../../ingest/pollers/poll-service.ts';
 import type { Custody } from '../../server/open-custody.ts';
 import { missingForKeycloak } from '../support/keycloak-dist.ts';
 import { PEOPLE, createRealm } from '../support/keycloak-realm.ts';
@@ -64,8 +65,12 @@ describe.skipIf(missing !== undefined)(`a real Keycloak (${missing ?? 'needs jav
       // Five minutes later, so that nothing is too young to be compared.
       now: () => (Date.now() + 300_000) * 1_000,
     });
-    [pollId = ''] = custody.polls.ids;
+    [pollId = ''] = custody.polls?.ids ?? [];
   });
+  const once = (): Promise<OnceEnd> => {
+    if (!custody.polls) throw new Error('nothing is polled');
+    return custody.polls.once(pollId, () => undefined);
+  };
   afterAll(async () => {
     await custody?.close();
     await keycloak?.stop();
@@ -91,7 +96,7 @@ describe.skipIf(missing !== undefined)(`a real Keycloak (${missing ?? 'needs jav
         enabled: true,
         attributes: { pin: [`secret-${at}`] },
       });
-    const end = await custody.polls.once(pollId, () => undefined);
+    const end = await once();
     // 3 logins, 2 failures, and the login of the poll itself; 9 acts of an administrator.
     const stored = [
       ...((await realm.admin('GET', '/events?max=1000')) as { id: string }[]),
@@ -106,7 +111,7 @@ describe.skipIf(missing !== undefined)(`a real Keycloak (${missing ?? 'needs jav
     expect(rows.map(({ native_id }) => native_id).toSorted()).toEqual(stored.toSorted());
     expect(end).toMatchObject({ records: stored.length, settled: { accepted: stored.length, duplicate: 0, conflict: 0, rejected: {} } }); // prettier-ignore
     expect(end.pages).toBeGreaterThan(2);
-    const again = await custody.polls.once(pollId, () => undefined);
+    const again = await once();
     expect(again.settled).toEqual({ accepted: 0, duplicate: 0, conflict: 0, rejected: {} });
   });
 
@@ -161,7 +166,7 @@ describe.skipIf(missing !== undefined)(`a real Keycloak (${missing ?? 'needs jav
       payload: `${lines.join('\n')}\n`,
     });
     expect(sent.body).toContain('"result"');
-    const { comparison } = await custody.polls.once(pollId, () => undefined);
+    const { comparison } = await once();
     expect(comparison).toMatchObject({ only_in_log: 0 });
     expect(Number(comparison?.['matched'])).toBeGreaterThanOrEqual(5);
   });

@@ -21,6 +21,7 @@ import type { Micros } from '../../model/time.ts';
 import { FILES } from '../support/memory-graph.ts';
 import type { policyFromFacts } from './policy-from-facts.ts';
 import type { ScenarioOutcome, ScenarioRun } from './run-scenario.ts';
+import { startCluster } from '../support/cluster.ts';
 import { scenarioResult } from './scenario-result.ts';
 import { clustersOf, linesOf } from './split-clusters.ts';
 
@@ -33,10 +34,11 @@ export async function runThroughApi(
 ): Promise<ScenarioOutcome> {
   const { policy, text, secrets } = configuration;
   const context = await contextFor(run, text, secrets);
-  const api = await openApi(context, {});
+  const cluster = run.via === 'kafka' ? await startCluster(context, run.say) : undefined;
+  const api = await openApi(cluster ? cluster.context : context, {});
   try {
     const delivered =
-      run.via === 'deliver'
+      run.via !== 'import'
         ? await deliver(api, run, context)
         : { settled: await importAll(api, run, policy, period.to) };
     const query = {
@@ -58,6 +60,7 @@ export async function runThroughApi(
     return { ...delivered, result: scenarioResult(check, chains) };
   } finally {
     await api.close();
+    await cluster?.stop();
   }
 }
 

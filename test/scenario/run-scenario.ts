@@ -8,7 +8,7 @@ import { policyFromFacts } from './policy-from-facts.ts';
 import type { ScenarioFacts } from './policy-from-facts.ts';
 import type { ScenarioResult } from './scenario-result.ts';
 
-export type Via = 'deliver' | 'import' | 'memory';
+export type Via = 'deliver' | 'import' | 'kafka' | 'memory';
 
 export interface ScenarioRun {
   /** The scenario: facts.json, focal.txt, and deliveries or by-source files. Nothing else of it is read. */

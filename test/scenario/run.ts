@@ -7,11 +7,12 @@ import { runScenario } from './run-scenario.ts';
 import type { Via } from './run-scenario.ts';
 
 const USAGE = `
-Usage: npm run scenario -- DIR --out RESULT.json [--via deliver|import] [--data FOLDER] [--memory]
+Usage: npm run scenario -- DIR --out RESULT.json [--via deliver|import|kafka] [--data FOLDER] [--memory]
 
 Turns DIR/facts.json into a policy file, delivers DIR/deliveries.ndjson.gz (or imports DIR/by-source), runs every control
 test, traces every line of DIR/focal.txt and writes the result file of the scenarios. It reads nothing else of DIR.
---memory leaves out intake, log and store: adapters and queries alone, in seconds.
+--via kafka delivers through a cluster of its own: a real broker (or KAFKA_BROKERS), two processes of custody ingest, custody
+serve, and a ClickHouse server as the tests have it. --memory leaves out intake, log and store: adapters and queries alone, in seconds.
 `;
 
 /** Runs one scenario from the command line; exit 0 when the result file is written, 2 for wrong usage, 3 otherwise. */
@@ -29,7 +30,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const [folder] = positionals;
   const via: Via | undefined = values.memory
     ? 'memory'
-    : (['deliver', 'import'] as const).find((name) => name === values.via);
+    : (['deliver', 'import', 'kafka'] as const).find((name) => name === values.via);
   if (folder === undefined || positionals.length > 1 || values.out === undefined || via === undefined) {
     throw new Problem('usage', USAGE.trim());
   }

@@ -12,6 +12,7 @@ import { compareWithStored, comparisonText, digestOf } from '../../query/control
 import { openCustody } from '../../server/open-custody.ts';
 import type { Custody } from '../../server/open-custody.ts';
 import { findCheckItems } from '../../store/queries/find-check-runs.ts';
+import { ownStore } from '../support/own-store.ts';
 import { oktaEvent, trailRecord } from '../support/intake-samples.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -128,7 +129,7 @@ describe('what a check gives is kept', () => {
       parameters: {}, population: 1, populationSha256: 's', passed: 0, exceptions: 1, undetermined: 0, excluded: {}, result: 'exceptions_noted', reason: '', digest: 'd',
       items: Array.from({ length: 1_201 }, (_, index) => ({ item: `i${String(index).padStart(4, '0')}`, aliases: ["x'"], verdict: 'exception' as const, at: '2026-01-01T00:00:00.000000Z', finding, evidence: [] })),
     }; // prettier-ignore
-    await storeCheckRun(custody.store.writer, custody.store.reader, 'acme', [row]);
+    await storeCheckRun(ownStore(custody).writer, custody.store.reader, 'acme', [row]);
     const items = await custody.store.reader.read(findCheckItems('acme', 'hostile', 'T-99'));
     expect(items.length).toBe(1_201);
     expect(new Set(items.map((item) => item.finding))).toEqual(new Set([finding]));
@@ -164,7 +165,7 @@ describe('figures of the store', () => {
   test('leaves are computed again; one changed byte shows, and nothing else', async () => {
     const before = await one('T-32', AS_OF);
     expect(before).toMatchObject({ exceptions: 0, undetermined: 2, analytics: { 'records computed again': '4' } });
-    await custody.store.writer.run(
+    await ownStore(custody).writer.run(
       `ALTER TABLE records UPDATE value = replaceOne(value, 'id-b', 'id-x') WHERE topic = 'aws.cloudtrail' SETTINGS mutations_sync = 1`,
     );
     const after = await one('T-32', AS_OF);

@@ -13,6 +13,7 @@ import { answerProblems } from '../../server/problem-reply.ts';
 import { openCustody } from '../../server/open-custody.ts';
 import { deadLetterSchema } from '../../query/openapi/dead-letter-paths.ts';
 import type { Custody } from '../../server/open-custody.ts';
+import { ownStore } from '../support/own-store.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const TOKEN = ['glpat', 'x7Kq2mVb9Zr4tWn8Lp3s'].join('-');
@@ -42,7 +43,7 @@ const replay = async (body: object): Promise<readonly ReplayResult[]> => {
   return (answer.json() as { results: readonly ReplayResult[] }).results;
 };
 async function value(sql: string): Promise<string> {
-  return (await custody.store.writer.bytes({ sql: `${sql} FORMAT TSVRaw`, params: {} })).toString('utf8').trim();
+  return (await ownStore(custody).writer.bytes({ sql: `${sql} FORMAT TSVRaw`, params: {} })).toString('utf8').trim();
 }
 
 beforeAll(async () => {

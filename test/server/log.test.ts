@@ -20,6 +20,7 @@ import { openCustody } from '../../server/open-custody.ts';
 import type { Custody } from '../../server/open-custody.ts';
 import { cloudtrailEvent } from '../support/cloudtrail-records.ts';
 import { POLICY, SECRETS } from '../support/intake.ts';
+import { ownStore } from '../support/own-store.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 let folder: Awaited<ReturnType<typeof tempFolder>>;
@@ -97,7 +98,7 @@ describe('from receipt to proof', () => {
     const payload = JSON.parse(Buffer.from(body, 'base64url').toString()) as { offset: number; leaves: string[] };
     await custody.settled();
     const sql = `SELECT lower(hex(leaf)) FROM records WHERE topic = 'aws.cloudtrail' AND offset >= ${payload.offset} ORDER BY offset FORMAT TSVRaw`;
-    const stored = (await custody.store.writer.bytes({ sql, params: {} })).toString().trim().split('\n');
+    const stored = (await ownStore(custody).writer.bytes({ sql, params: {} })).toString().trim().split('\n');
     expect(payload.leaves).toEqual(stored);
   });
 
@@ -188,7 +189,7 @@ describe('the signer', () => {
     const { receipt } = await push(600, 601);
     await custody.settled();
     await custody.signed();
-    await custody.store.writer.run("ALTER TABLE records UPDATE leaf = unhex(repeat('cd', 32)) WHERE topic = 'aws.cloudtrail' AND offset = 2 SETTINGS mutations_sync = 2"); // prettier-ignore
+    await ownStore(custody).writer.run("ALTER TABLE records UPDATE leaf = unhex(repeat('cd', 32)) WHERE topic = 'aws.cloudtrail' AND offset = 2 SETTINGS mutations_sync = 2"); // prettier-ignore
     expect(await get('/v1/log/proof?topic=aws.cloudtrail&partition=0&offset=2')).toMatchObject({ state: 'finding', code: 'leaf_differs' }); // prettier-ignore
     expect((await redeem(receipt)).body.state).not.toBe('not_yet');
   });
@@ -203,12 +204,12 @@ describe('the signer', () => {
     custody = await open();
     await custody.settled();
     await custody.signed();
-    const sizes = (): Promise<Buffer> => custody.store.writer.bytes({ sql: 'SELECT count() FROM checkpoints FORMAT TSVRaw', params: {} }); // prettier-ignore
+    const sizes = (): Promise<Buffer> => ownStore(custody).writer.bytes({ sql: 'SELECT count() FROM checkpoints FORMAT TSVRaw', params: {} }); // prettier-ignore
     const before = String(await sizes());
-    await custody.store.writer.run(
+    await ownStore(custody).writer.run(
       `ALTER TABLE checkpoints DELETE WHERE size >= ${signed.size} SETTINGS mutations_sync = 2`,
     );
-    await custody.store.writer.run(
+    await ownStore(custody).writer.run(
       `ALTER TABLE tree_heads DELETE WHERE place >= ${signed.size - 1} SETTINGS mutations_sync = 2`,
     );
     const file = join(folder.path, 'data', 'keys', 'signed.json');

@@ -1,0 +1,40 @@
+import { STORE_SETTINGS_HELP } from '../../store/settings.ts';
+import { Problem } from '../../model/problem.ts';
+import { readServerSettings } from '../../server/settings.ts';
+import { KAFKA_SETTINGS_HELP, readClusterSettings } from '../cluster-settings.ts';
+import { portOption, refuseArguments, textOption } from '../command.ts';
+import type { Command } from '../command.ts';
+import { custodyOptions } from '../open-api.ts';
+import { serveUntilStopped } from '../until-stopped.ts';
+
+export const serveCommand: Command = {
+  name: 'serve',
+  summary: 'the doors, the API and reports of a cluster: Kafka before it, ClickHouse behind it',
+  help: `
+Usage: custody serve [--port 8080] [--host ADDRESS] [options]
+
+Takes deliveries at /v1/ingest/{source} and answers 202 when all in-sync replicas of Kafka have them; answers queries and
+makes reports from the ClickHouse server that custody ingest fills. Any number may run, each with a data folder of its own
+for reports and for the token of this machine's commands. It only reads the store: give it a user with rights to SELECT.
+
+Where Kafka or ClickHouse is not there yet it waits, and says so. It listens on 127.0.0.1; any other address needs OIDC, as
+in custody start. /healthz and /readyz (with reasons) need no credential, /metrics the right to read.
+
+Kafka
+${KAFKA_SETTINGS_HELP}
+
+ClickHouse
+${STORE_SETTINGS_HELP}`,
+  options: { port: { type: 'string' }, host: { type: 'string' } },
+  describe: { port: 'the port (default 8080; 0 takes a free one)', host: 'the address (default 127.0.0.1)' },
+  async run(args, context) {
+    refuseArguments(args, 'serve');
+    portOption(args, 0);
+    if (context.settings.url !== undefined) throw new Problem('usage', 'serve is a server itself, and takes no --url');
+    const server = readServerSettings({ host: textOption(args, 'host'), port: textOption(args, 'port') });
+    const { kafka, clickhouse } = readClusterSettings('serve');
+    const options = { ...custodyOptions(context), kafka, clickhouse, oidc: server.oidc, hosts: server.hosts };
+    await serveUntilStopped(context, options, server);
+    return 0;
+  },
+};

@@ -28,7 +28,7 @@ export interface Tracer {
 }
 
 const MAX_KEY_CHARS = 2_048;
-/** For so many moments the state of the sources is kept, while the store does not change: a report traces many chains as of one. */
+
 /** Makes the tracer of one tenant. */
 export function createTracer(reader: Reader, policy: Policy): Tracer {
   const rules = createRules(policy);

@@ -142,8 +142,11 @@ function readOwner(owner: RootDatabase<string, string>): ProcessIdentity | undef
 
 function inUse(root: string, holder: ProcessIdentity): Problem {
   const server = readServer(root);
-  const at = server === undefined ? '' : `, which answers at ${server.url}`;
-  return new Problem('folder_in_use', `${root} belongs to process ${holder.pid}${at}`, {
+  const remedy =
+    server === undefined
+      ? '. One process at a time works on a data folder: try again when that one has ended.'
+      : `, which answers at ${server.url}: ask it there (--url), or stop it first.`;
+  return new Problem('folder_in_use', `${root} belongs to process ${holder.pid}${remedy}`, {
     pid: holder.pid,
     ...(server === undefined ? {} : { url: server.url }),
   });

@@ -42,7 +42,10 @@ export async function openApi(context: CommandContext, options: { reads?: boolea
 // What an import that was killed had left in the log belongs to the answer. A partition that cannot go on must not hide
 // what the others hold.
 async function settle(custody: Custody, { say }: CommandContext): Promise<void> {
-  const late = setTimeout(() => say('completing what an earlier command left half done\n'), SAY_AFTER_MS);
+  const late = setTimeout(
+    () => say('looking whether an earlier command left something half done, to complete it\n'),
+    SAY_AFTER_MS,
+  );
   await custody.settled().catch((error: unknown) => {
     say(
       `warning: some of what the log holds is not stored: ${error instanceof Error ? error.message : String(error)}\n`,

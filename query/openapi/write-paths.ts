@@ -66,6 +66,15 @@ export function operatorPaths(): Json {
       ...get('What is polled, how far, and how the last rounds ended', [], { type: 'object' }),
       ...post('Polls at once', { parameters: [parameter('source', 'a family, or <family>/<instance>', false)] }),
     },
+    '/metrics': {
+      get: {
+        summary: 'Figures of this process for Prometheus',
+        responses: {
+          200: { description: 'The figures', content: { 'text/plain': { schema: { type: 'string' } } } },
+          ...problems(),
+        },
+      },
+    },
     '/v1/rebuild': post('Derives events, keys and edges again from the records'),
   };
 }

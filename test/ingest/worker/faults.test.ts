@@ -160,10 +160,10 @@ describe('an engine that lets down while the process lives', () => {
           writer: {
             ...failing,
             // The engine says that all went well, and kept only the first rows.
-            async run(sql, params) {
-              const isWhole = sql.startsWith(`INSERT INTO ${table} `) && !sql.includes('NOT IN');
-              if (isWhole && sql.includes(' FROM events ')) cut += 1;
-              await failing.run(isWhole && sql.includes(' FROM events ') ? `${sql} LIMIT 3` : sql, params);
+            async insertFrom(insert) {
+              const isWhole = insert.into.startsWith(`INSERT INTO ${table} `) && !insert.where.includes('NOT IN');
+              if (isWhole) cut += 1;
+              await failing.insertFrom(isWhole ? { ...insert, where: `${insert.where} LIMIT 3` } : insert);
             },
             async insertFile(insert) {
               if (!insert.into.startsWith(`INSERT INTO ${table} `) || insert.where !== '')

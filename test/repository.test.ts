@@ -13,7 +13,7 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
   .filter((file) => file !== '' && existsSync(join(ROOT, file)));
 const source = files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'));
 const product = source.filter(
-  (file) => !file.startsWith('test/') && !/^vitest\.(?:kafka\.|keycloak\.)?config\.ts$/.test(file),
+  (file) => !file.startsWith('test/') && !/^vitest\.(?:kafka\.|keycloak\.|faults\.)?config\.ts$/.test(file),
 );
 const text = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 

@@ -162,7 +162,7 @@ describe.skipIf(!isHere)(`what is kept of a delivered scenario${reason}`, () => 
         `${where}, in a file`,
       ).toBe(false);
     }
-  }, 120_000);
+  }, 300_000);
 
   test('delivering everything twice more counts nothing twice', async () => {
     const before = await tables(
@@ -177,7 +177,14 @@ describe.skipIf(!isHere)(`what is kept of a delivered scenario${reason}`, () => 
         "SELECT family, toString(countIf(disposition = 'accepted')) FROM events GROUP BY family ORDER BY family",
       ),
     ).toEqual(before);
-    expect((await runCheck()).tests).toEqual(check.tests);
+    // Verdicts are the same; only T-32 tells how many records it computed again, and repeats are records too.
+    const records = 'records computed again';
+    const tripled = check.tests.map((test) =>
+      test.analytics?.[records] === undefined
+        ? test
+        : { ...test, analytics: { ...test.analytics, [records]: String(3 * Number(test.analytics[records])) } },
+    );
+    expect((await runCheck()).tests).toEqual(tripled);
   }, 300_000);
 });
 

@@ -99,7 +99,13 @@ describe('the main job on the demo organisation', () => {
         .map((item) => item.attribute ?? '')
         .toSorted((a, b) => a.localeCompare(b))
         .join(' ');
-    const found = check.tests.filter((entry) => entry.exceptions > 0).map((entry) => [entry.test, exceptions(entry)]);
+    const withExceptions = check.tests.filter((entry) => entry.exceptions > 0);
+    // The organisation does not answer to these yet: it gives no reasons, owners and targets, and is replayed long after.
+    const unanswered = ['T-06', 'T-17', 'T-23', 'T-34', 'T-38'];
+    expect(withExceptions.map((entry) => entry.test)).toEqual(expect.arrayContaining(unanswered));
+    const found = withExceptions
+      .filter((entry) => !unanswered.includes(entry.test))
+      .map((entry) => [entry.test, exceptions(entry)]);
     expect(found).toEqual([
       ['T-01', 'approval_after_issue no_approval'],
       ['T-02', 'same_person'],

@@ -18,12 +18,15 @@ const alone = new Map<string, CliEnd>();
 
 const PERIOD = ['--from', '2026-07-01', '--to', '2026-08-01'] as const;
 
+// As of a moment: without one, how long a source has been silent is told up to now.
+const sourcesAsJson = (): readonly string[] => ['sources', '--as-of', native.asOf, '--format', 'json'];
+
 /** Commands whose output must not depend on who holds the folder. */
 function commands(): readonly (readonly string[])[] {
   const asOf = ['--as-of', native.asOf];
   return [
-    ['sources'],
-    ['sources', '--format', 'json'],
+    ['sources', ...asOf],
+    sourcesAsJson(),
     ['trace', native.showcase],
     ['trace', native.showcase, '--format', 'json'],
     ['trace', 'gitlab:job:nowhere.example/1'],
@@ -125,9 +128,9 @@ describe('custody start', () => {
 
   test('--url and CUSTODY_TOKEN reach it from anywhere', async () => {
     const { token } = JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')) as { token: string };
-    const args = ['sources', '--format', 'json', '--url', server.url];
+    const args = [...sourcesAsJson(), '--url', server.url];
     const remote = await runCli(args, { cwd: folder.path, env: { CUSTODY_TOKEN: token } });
-    expect(remote.stdout).toBe(alone.get('sources --format json')?.stdout);
+    expect(remote.stdout).toBe(alone.get(sourcesAsJson().join(' '))?.stdout);
     const wrong = await runCli(args, { cwd: folder.path, env: { CUSTODY_TOKEN: 'guessed' } });
     expect(wrong.code).toBe(3);
     expect(wrong.stderr).toMatch(/^custody: .*token/);
@@ -179,7 +182,7 @@ describe('addresses', () => {
     });
     expect(stranger.status).toBe(401);
     // The commands of this machine still find it.
-    expect((await custody(['sources', '--format', 'json'])).stdout).toBe(alone.get('sources --format json')?.stdout);
+    expect((await custody(sourcesAsJson())).stdout).toBe(alone.get(sourcesAsJson().join(' '))?.stdout);
     expect((await open.stop()).code).toBe(0);
   });
 });

@@ -6,7 +6,7 @@ import type { KeyClass } from '../model/key.ts';
 import type { Disposition } from '../model/reason.ts';
 import type { Precision } from '../model/time.ts';
 import { createBinaryRows } from './binary-rows.ts';
-import type { BinaryRows } from './binary-rows.ts';
+import type { BinaryRows, RowSink } from './binary-rows.ts';
 import { createDigest, crcOf } from './digest.ts';
 import { STATUS } from './encode-record.ts';
 import type { Digest, DigestBuilder, TableRows } from './digest.ts';
@@ -68,10 +68,14 @@ export interface BatchLines {
 
 export type BatchDigests = { readonly [Table in keyof BatchLines]: Digest };
 
-/** Empty rows for a batch of about so many bytes of values. */
-export function createBatchLines(bytes: number): BatchLines {
-  const table = (size: number): TableRows => ({ rows: createBinaryRows(size), digest: createDigest() });
-  return { records: table(bytes * 1.25), events: table(bytes * 1.5), keys: createDigest(), edges: table(bytes / 4) };
+/** The tables whose rows come in files. */
+export const FILED = ['records', 'events', 'edges'] as const;
+export type Filed = (typeof FILED)[number];
+
+/** No rows yet; those that are added go to the sinks. */
+export function createBatchLines(sinks: Readonly<Record<Filed, RowSink>>): BatchLines {
+  const table = (name: Filed): TableRows => ({ rows: createBinaryRows(sinks[name]), digest: createDigest() });
+  return { records: table('records'), events: table('events'), keys: createDigest(), edges: table('edges') };
 }
 
 /** Adds an event, column by column as `EVENTS.structure` names them, and if it counts, its keys and edges. */

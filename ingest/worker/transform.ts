@@ -1,8 +1,8 @@
-import { writeFileSync } from 'node:fs';
 import { refOf } from '../../model/position.ts';
 import type { Family } from '../../model/source.ts';
-import { createBatchLines } from '../../store/encode.ts';
-import type { BatchDigests, BatchLines } from '../../store/encode.ts';
+import { createBatchLines, FILED } from '../../store/encode.ts';
+import type { BatchDigests, BatchLines, Filed } from '../../store/encode.ts';
+import { openRowFile } from '../../store/row-file.ts';
 import type { KnownEvent } from '../../store/stored-records.ts';
 import { deriveRecord } from './derive.ts';
 import type { DeriveContext, Derived, IdentifiedEvent } from './derive.ts';
@@ -42,7 +42,7 @@ export interface TransformResult extends BatchSummary {
   readonly digests: BatchDigests;
   /** Ids that were accepted here first (known-ids.ts, packIds). */
   readonly accepted: Uint8Array;
-  readonly files: { readonly records: string; readonly events: string; readonly edges: string };
+  readonly files: Readonly<Record<Filed, string>>;
 }
 
 export interface TransformDeps {
@@ -75,23 +75,36 @@ export interface Transformer {
 /** Everything that is computed about a batch: events, standings, leaves, lines. Runs in a thread of its own. */
 export function createTransformer(deps: TransformDeps): Transformer {
   const known = createKnownIds();
-  const recall = createRecall({ recall: deps.recall, derive: deriveAgain });
+  const deriver = createDeriver(deps.context);
+  const recall = createRecall({ recall: deps.recall, derive: (record) => deriver.again(record) });
   const repeats = createRepeats(known, (first, event) => recall.isSame(first, event));
   const writeLines = createLineWriter(deps.context.tenant, deps.saltKey);
-  const headersOf = createHeaderSets();
   const blocks = new Map<number, ArrayBuffer>();
   const released: number[] = [];
   let tail: Promise<unknown> = Promise.resolve();
 
   async function run(job: TransformJob, block: ArrayBuffer): Promise<TransformResult> {
     repeats.release(job.id);
-    const lines = createBatchLines(block.byteLength);
+    const files = tableOf((name) => openRowFile(`${job.prefix}.${name}`));
+    try {
+      const lines = createBatchLines(tableOf((name) => files[name].write));
+      const summary = await addRecords(job, block, lines);
+      for (const name of FILED) lines[name].rows.flush();
+      const accepted = repeats.acceptedOf(job.id);
+      const paths = tableOf((name) => `${job.prefix}.${name}`);
+      return { id: job.id, ...summary, accepted, digests: digestsOf(lines), files: paths };
+    } finally {
+      for (const name of FILED) files[name].close();
+    }
+  }
+
+  async function addRecords(job: TransformJob, block: ArrayBuffer, lines: BatchLines): Promise<BatchSummary> {
     const summary = createSummary();
     let size: number = SLICE.least;
     for (const slice of slicesOf(unpackRecords(block), () => size)) {
       // Between the question to the store and the judgement no batch may be forgotten, or its events would be in neither.
       for (const id of released.splice(0)) repeats.release(id);
-      const derived = slice.map((record) => deriveOne(record, job));
+      const derived = slice.map((record) => deriver.derive(record, job));
       const ids = repeats.toAsk(eventsOf(derived));
       size = ids.length === 0 ? SLICE.least : Math.min(SLICE.most, size * 2);
       const stored = new Map((ids.length === 0 ? [] : await deps.ask(ids)).map((event) => [event.eventId, event]));
@@ -101,22 +114,7 @@ export function createTransformer(deps: TransformDeps): Transformer {
         summary.add(item.record, writeLines(lines, job, item, standings));
       }
     }
-    const accepted = repeats.acceptedOf(job.id);
-    return { id: job.id, ...summary.result(), accepted, digests: digestsOf(lines), files: writeFiles(job, lines) };
-  }
-
-  function deriveOne(record: UnpackedRecord, job: TransformJob): DerivedRecord {
-    const headers = headersOf(record.headers);
-    const refused = job.refused.length > 0 && job.refused.includes(record.offset);
-    const derived: Derived = refused
-      ? { ok: false, reason: 'engine_rejected', detail: '' }
-      : deriveRecord({ headers: headers.map, receivedAtMs: record.receivedAtMs, value: record.value }, deps.context);
-    return { record, headers, derived };
-  }
-
-  function deriveAgain(record: Pick<UnpackedRecord, 'headers' | 'receivedAtMs' | 'value'>): readonly IdentifiedEvent[] {
-    const derived = deriveRecord({ ...record, headers: headersOf(record.headers).map }, deps.context);
-    return derived.ok ? derived.events : [];
+    return summary.result();
   }
 
   function judge(
@@ -151,6 +149,31 @@ export function createTransformer(deps: TransformDeps): Transformer {
   };
 }
 
+interface Deriver {
+  derive(record: UnpackedRecord, job: TransformJob): DerivedRecord;
+  /** The events of a record that was accepted before. */
+  again(record: Pick<UnpackedRecord, 'headers' | 'receivedAtMs' | 'value'>): readonly IdentifiedEvent[];
+}
+
+function createDeriver(context: DeriveContext): Deriver {
+  const headersOf = createHeaderSets();
+  return {
+    derive(record, job) {
+      const headers = headersOf(record.headers);
+      const { receivedAtMs, value } = record;
+      const refused = job.refused.length > 0 && job.refused.includes(record.offset);
+      const derived: Derived = refused
+        ? { ok: false, reason: 'engine_rejected', detail: '' }
+        : deriveRecord({ headers: headers.map, receivedAtMs, value }, context);
+      return { record, headers, derived };
+    },
+    again(record) {
+      const derived = deriveRecord({ ...record, headers: headersOf(record.headers).map }, context);
+      return derived.ok ? derived.events : [];
+    },
+  };
+}
+
 function* eventsOf(records: readonly DerivedRecord[]): Generator<IdentifiedEvent> {
   for (const { derived } of records) if (derived.ok) yield* derived.events;
 }
@@ -175,11 +198,6 @@ function digestsOf(lines: BatchLines): BatchDigests {
   };
 }
 
-function writeFiles(job: TransformJob, lines: BatchLines): TransformResult['files'] {
-  const write = (name: keyof TransformResult['files']): string => {
-    const path = `${job.prefix}.${name}`;
-    writeFileSync(path, lines[name].rows.bytes(), { mode: 0o600 });
-    return path;
-  };
-  return { records: write('records'), events: write('events'), edges: write('edges') };
+function tableOf<T>(make: (name: Filed) => T): Record<Filed, T> {
+  return { records: make('records'), events: make('events'), edges: make('edges') };
 }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contentHashOf, eventIdOf } from '../../model/event-id.ts';
 import type { AuditEvent } from '../../model/event.ts';
@@ -8,6 +7,7 @@ import type { Micros } from '../../model/time.ts';
 import type { Store } from '../../store/clickhouse.ts';
 import { createBatchLines, encodeEvent, textsOf } from '../../store/encode.ts';
 import { encodeRecord } from '../../store/encode-record.ts';
+import { openRowFile } from '../../store/row-file.ts';
 import { EDGES, EVENT_KEYS, EVENTS, insertInto, RECORDS } from '../../store/tables.ts';
 
 export interface Filled {
@@ -22,7 +22,13 @@ export interface Filled {
  * place in the log is the topic of the family and the event's index in the list, as in `graphOf`.
  */
 export async function fillStore(store: Store, events: readonly AuditEvent[], options: Filled): Promise<void> {
-  const lines = createBatchLines(events.length * 500);
+  const fileOf = (name: string): string => join(options.folder, name);
+  const files = { records: openRowFile(fileOf('records')), events: openRowFile(fileOf('events')), edges: openRowFile(fileOf('edges')) }; // prettier-ignore
+  const lines = createBatchLines({
+    records: files.records.write,
+    events: files.events.write,
+    edges: files.edges.write,
+  });
   for (const [offset, event] of events.entries()) {
     const receivedAtMs = Math.floor((options.received?.(event) ?? event.occurred.at) / 1_000);
     const ref = refOf({ topic: event.family, partition: 0, offset });
@@ -36,21 +42,15 @@ export async function fillStore(store: Store, events: readonly AuditEvent[], opt
     const identity = { eventId: eventIdOf(options.tenant, event), contentHash: contentHashOf(event) };
     encodeEvent(lines, { ...place, ...identity, disposition: 'accepted', firstRef: ref }, event, textsOf(event), '1');
   }
-  for (const [spec, table] of [
-    [RECORDS, lines.records],
-    [EVENTS, lines.events],
-    [EDGES, lines.edges],
+  for (const [spec, name] of [
+    [RECORDS, 'records'],
+    [EVENTS, 'events'],
+    [EDGES, 'edges'],
   ] as const) {
-    const file = join(options.folder, spec.table);
-    await writeFile(file, table.rows.bytes());
-    await store.writer.insertFile({
-      into: insertInto(spec),
-      where: '',
-
-      structure: spec.structure,
-      file,
-      params: {},
-    });
+    lines[name].rows.flush();
+    files[name].close();
+    const { structure } = spec;
+    await store.writer.insertFile({ into: insertInto(spec), where: '', structure, file: fileOf(name), params: {} });
   }
   await store.writer.run(`${insertInto(EVENT_KEYS)} FROM ${EVENT_KEYS.source} WHERE ${EVENT_KEYS.only}`);
 }

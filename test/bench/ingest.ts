@@ -1,192 +1,95 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import { z } from 'zod';
-import { emptyPolicy } from '../../model/policy.ts';
-import type { EventLog } from '../../ingest/log/event-log.ts';
 import { openEmbeddedLog } from '../../ingest/log/embedded-log.ts';
-import { createWorker } from '../../ingest/worker/worker.ts';
 import { openStore } from '../../store/clickhouse.ts';
-import type { Store } from '../../store/clickhouse.ts';
-import { cloudtrailEvent, cloudtrailRecord } from '../support/cloudtrail-records.ts';
+import { fill, mergesDone, runPeer, startWorker, watchMemory, writeFiles } from './ingest-parts.ts';
+import type { Memory, Timed, TimedWorker } from './ingest-parts.ts';
 
 const WARM_UP = 150_000;
-const TABLES = ['records', 'events', 'event_keys', 'edges'] as const;
 
 /**
  * How fast the real worker makes what the log holds queryable (parse, identity, hash, keys, edges, fsync, read-back),
- * against the engine alone inserting the very same rows into equal tables from files; in one run.
- * Arguments: number of records
- * (350,000; the first 150,000 warm up, for compilers take that long to settle), rows a batch.
+ * against the engine alone inserting the very same rows into equal tables from files. In rounds, worker and engine one
+ * after the other, for the speed of a shared machine drifts by the minute; the median of the rounds is the answer.
+ * Arguments: records a round (150,000), rounds (3). 150,000 records before them warm up, for compilers take that long.
  */
 export async function benchIngest(args: readonly string[]): Promise<void> {
-  const count = Number(args[0] ?? 350_000);
+  const size = Number(args[0] ?? 150_000);
+  const rounds = Number(args[1] ?? 3);
   const folder = await mkdtemp(join(process.env['BENCH_FOLDER'] ?? '/tmp', 'custody-bench-'));
   const store = await openStore({ folder });
   const log = openEmbeddedLog({ folder });
+  const watch = watchMemory();
+  const own = await startWorker(store, log, folder);
   try {
-    const bytes = await fill(log, count);
-    const own = await runWorker(store, log, folder, count, args[1] === undefined ? undefined : Number(args[1]));
-    const peer = await runPeer(store, folder, 'JSONEachRow');
-    const bare = await runPeer(store, folder, 'TSV');
-    const rates = { worker: own.rate, engine: count / peer.seconds, bare: count / bare.seconds };
-    const rows = JSON.stringify(peer.rows);
-    const ms = (value: number): string => value.toFixed(0);
-    console.log(
-      `records            ${count} (${Math.round(bytes / count)} bytes each), rows ${rows}, ${availableParallelism()} cores`,
-    );
-    console.log(
-      `log -> queryable   ${ms(rates.worker)} records/s (${own.seconds.toFixed(2)} s), fsync and read-back on`,
-    );
-    console.log(
-      `engine, NDJSON     ${ms(rates.engine)} records/s (${peer.seconds.toFixed(2)} s), INSERT SELECT FROM file() of the same rows`,
-    );
-    console.log(
-      `engine, TSV        ${ms(rates.bare)} records/s (${bare.seconds.toFixed(2)} s), the same in a format that costs it less`,
-    );
-    console.log(
-      `ratio              ${(rates.worker / rates.engine).toFixed(2)} to NDJSON (goal 0.45), ${(rates.worker / rates.bare).toFixed(2)} to TSV`,
-    );
-    console.log(`longest block      ${ms(own.blockMs)} ms of the event loop (p99 ${ms(own.blockP99Ms)} ms)`);
-    console.log(
-      `CPU                ${own.cpuUs.toFixed(1)} us/record worker, ${peer.cpuUs(count).toFixed(1)} NDJSON, ${bare.cpuUs(count).toFixed(1)} TSV`,
-    );
-    console.log(
-      `peak memory        ${Math.round(own.peakRss / 2 ** 20)} MiB (${Math.round(own.startRss / 2 ** 20)} MiB before)`,
-    );
+    await fill(log, 0, WARM_UP);
+    await own.drain();
+    console.log(`${availableParallelism()} cores; records a round ${size}; records/s, CPU in us a record`);
+    const found: Round[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const from = WARM_UP + round * size;
+      own.hold();
+      const bytes = await fill(log, from, size);
+      await mergesDone(store);
+      const worker = await own.drain();
+      const files = await writeFiles(store, folder, from, from + size - 1);
+      await mergesDone(store);
+      const json = await runPeer(store, files, 'JSONEachRow');
+      const tsv = await runPeer(store, files, 'TSV');
+      found.push({ worker, json, tsv });
+      if (round === 0) console.log(`rows ${JSON.stringify(files.rows)}, ${Math.round(bytes / size)} bytes a record`);
+      console.log(`round ${round + 1}: ${describe({ worker, json, tsv }, size)}`);
+    }
+    report(found, size, watch);
+    await own.stop(WARM_UP + rounds * size);
   } finally {
+    watch.stop();
+    await own.stop();
     await log.close();
     await store.close();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function fill(log: EventLog, count: number): Promise<number> {
-  let bytes = 0;
-  for (let from = 0; from < count; from += 1_000) {
-    const records = Array.from({ length: Math.min(1_000, count - from) }, (_, index) =>
-      cloudtrailRecord(cloudtrailEvent(from + index)),
-    );
-    bytes += records.reduce((sum, { value }) => sum + value.length, 0);
-    await log.append('aws.cloudtrail', 'bench', records);
-  }
-  return bytes;
+interface Round {
+  readonly worker: TimedWorker;
+  readonly json: Timed;
+  readonly tsv: Timed;
 }
 
-interface WorkerRun {
-  /** Records a second. */
-  readonly rate: number;
-  readonly seconds: number;
-  readonly blockMs: number;
-  readonly blockP99Ms: number;
-  readonly cpuUs: number;
-  readonly startRss: number;
-  readonly peakRss: number;
+function describe({ worker, json, tsv }: Round, size: number): string {
+  const of = (name: string, timed: Timed): string =>
+    `${name} ${Math.round(size / timed.seconds)} (${(timed.cpu / size).toFixed(0)} us)`;
+  const ratio = (json.seconds / worker.seconds).toFixed(2);
+  return `${of('worker', worker)}, ${of('engine NDJSON', json)}, ${of('engine TSV', tsv)}, ratio ${ratio}`;
 }
 
-async function runWorker(
-  store: Store,
-  log: EventLog,
-  folder: string,
-  count: number,
-  batch?: number,
-): Promise<WorkerRun> {
-  const delay = monitorEventLoopDelay({ resolution: 5 });
-  let started = 0;
-  let from = 0;
-  let cpu = process.cpuUsage();
-  // The clock starts with the first batch after the warm-up, so that neither the start of the threads nor their compiler
-  // is measured, only the rate that lasts.
-  const watched: EventLog = {
-    ...log,
-    consume: (options, handler) =>
-      log.consume(options, {
-        ...handler,
-        batch(taken) {
-          if (started === 0 && taken.firstOffset >= WARM_UP) {
-            from = taken.firstOffset;
-            started = performance.now();
-            cpu = process.cpuUsage();
-            delay.enable();
-          }
-          return handler.batch(taken);
-        },
-      }),
-  };
-  const startRss = process.memoryUsage().rss;
-  let peakRss = startRss;
-  const sampler = setInterval(() => (peakRss = Math.max(peakRss, process.memoryUsage().rss)), 50);
-  const worker = createWorker({
-    store,
-    log: watched,
-    folder,
-    policy: emptyPolicy(),
-    saltKey: Buffer.alloc(32, 1),
-    topics: ['aws.cloudtrail'],
-    ...(batch ? { maxBatchRecords: batch } : {}),
-    onFault: ({ problem }) => console.error(problem),
-  });
-  await worker.start();
-  await worker.idle();
-  const measured = count - from;
-  const seconds = (performance.now() - started) / 1_000;
-  const used = process.cpuUsage(cpu);
-  delay.disable();
-  clearInterval(sampler);
-  const progress = JSON.stringify(worker.progress());
-  await worker.stop();
-  if (!progress.includes(`"accepted":${count}`)) throw new Error(`not all was accepted: ${progress}`);
-  return {
-    seconds,
-    startRss,
-    peakRss,
-    blockMs: delay.max / 1e6,
-    blockP99Ms: delay.percentile(99) / 1e6,
-    rate: measured / seconds,
-    cpuUs: (used.user + used.system) / measured,
-  };
-}
-
-interface PeerRun {
-  readonly seconds: number;
-  readonly rows: Readonly<Record<string, number>>;
-  readonly cpuUs: (count: number) => number;
-}
-
-/** The better of two runs of the engine alone, from files in the same place as the worker's. */
-async function runPeer(store: Store, folder: string, format: 'TSV' | 'JSONEachRow'): Promise<PeerRun> {
-  const rows: Record<string, number> = {};
-  const files = new Map<string, { path: string; structure: string }>();
-  for (const table of TABLES) {
-    const path = join(folder, `${table}.${format}`);
-    const columns = await store.reader.read({
-      sql: 'SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String} ORDER BY position',
-      params: { table },
-      row: z.object({ name: z.string(), type: z.string() }),
-    });
-    files.set(table, { path, structure: columns.map(({ name, type }) => `${name} ${type}`).join(', ') });
-    await store.writer.run(`INSERT INTO FUNCTION file('${path}', '${format}') SELECT * FROM ${table}`);
-    const [found] = await store.reader.read({
-      sql: `SELECT toUInt32(count()) AS n FROM ${table}`,
-      params: {},
-      row: z.object({ n: z.number() }),
-    });
-    rows[table] = found?.n ?? 0;
-  }
-  const runs: { seconds: number; cpu: number }[] = [];
-  for (let run = 0; run < 2; run += 1) {
-    for (const table of TABLES) await store.writer.run(`CREATE OR REPLACE TABLE peer_${table} AS ${table}`);
-    const cpu = process.cpuUsage();
-    const started = performance.now();
-    for (const table of TABLES) {
-      const file = files.get(table);
-      const from = `file('${file?.path}', '${format}', {structure:String})`;
-      await store.writer.run(`INSERT INTO peer_${table} SELECT * FROM ${from}`, { structure: file?.structure ?? '' });
-    }
-    const used = process.cpuUsage(cpu);
-    runs.push({ seconds: (performance.now() - started) / 1_000, cpu: used.user + used.system });
-  }
-  const best = runs.reduce((a, b) => (a.seconds <= b.seconds ? a : b));
-  return { seconds: best.seconds, rows, cpuUs: (count) => best.cpu / count };
+function report(rounds: readonly Round[], size: number, memory: Memory): void {
+  const median = (of: (round: Round) => number): number =>
+    rounds.map(of).toSorted((a, b) => a - b)[rounds.length >> 1] ?? 0;
+  const line = (name: string, text: string): void => console.log(`${name.padEnd(19)}${text}`);
+  line(
+    'log -> queryable',
+    `${median(({ worker }) => size / worker.seconds).toFixed(0)} records/s, fsync and read-back on`,
+  );
+  line(
+    'engine, NDJSON',
+    `${median(({ json }) => size / json.seconds).toFixed(0)} records/s, INSERT SELECT FROM file() of the same rows`,
+  );
+  line(
+    'engine, TSV',
+    `${median(({ tsv }) => size / tsv.seconds).toFixed(0)} records/s, the same in a format that costs it less`,
+  );
+  const ratio = median(({ worker, json }) => json.seconds / worker.seconds).toFixed(2);
+  line(
+    'ratio',
+    `${ratio} to NDJSON (goal 0.45), ${median(({ worker, tsv }) => tsv.seconds / worker.seconds).toFixed(2)} to TSV`,
+  );
+  line(
+    'CPU',
+    `${median(({ worker }) => worker.cpu / size).toFixed(0)} us/record worker, ${median(({ json }) => json.cpu / size).toFixed(0)} NDJSON, ${median(({ tsv }) => tsv.cpu / size).toFixed(0)} TSV`,
+  );
+  line('longest block', `${Math.max(...rounds.map(({ worker }) => worker.blockMs)).toFixed(0)} ms of the event loop`);
+  line('peak memory', `${memory.peak()} MiB (${memory.before} MiB before)`);
 }

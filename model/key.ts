@@ -96,6 +96,7 @@ export interface Key {
 
 // Words by which sources say "nothing" (sources.md 0.5). A key built from one would join what has nothing in common.
 const SENTINELS = new Set(['', '-', '0', 'null', '<null>', '(null)', 'unknown', 'none', 'n/a', 'undefined', 'nil']);
+const LONGEST_SENTINEL = Math.max(...[...SENTINELS].map((word) => word.length));
 const MAX_ID_CHARS = 1_024;
 
 /** An identifier as text, or undefined if it is a sentinel, too long, or neither text nor a whole number. */
@@ -104,7 +105,8 @@ export function identifier(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length > MAX_ID_CHARS) return undefined;
   const text = value.trim();
   // What was redacted, by us or by the source (GitLab writes "[REDACTED]"), is the same text for different values.
-  return SENTINELS.has(text.toLowerCase()) || text.startsWith('[REDACTED') ? undefined : escapeControls(text);
+  const isNothing = text.length <= LONGEST_SENTINEL && SENTINELS.has(text.toLowerCase());
+  return isNothing || text.startsWith('[REDACTED') ? undefined : escapeControls(text);
 }
 
 /** A whole positive number as decimal text without leading zeros, from a number or from digits (sources.md 0.6). */

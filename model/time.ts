@@ -29,6 +29,8 @@ const STAMP = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,9
  */
 export function parseStamp(text: unknown): Stamp | undefined {
   if (typeof text !== 'string' || text.length > 40) return undefined;
+  const plain = parsePlain(text);
+  if (plain) return plain;
   const found = STAMP.exec(text);
   if (!found) return undefined;
   const [, year, month, day, hour, minute, second, fraction = '', zone = 'Z'] = found;
@@ -67,6 +69,39 @@ export function clockBefore(a: Clocked, b: Clocked): Truth {
   const eps = a.skewUs + b.skewUs + resolutionUs(a.precision) + resolutionUs(b.precision);
   if (b.at - a.at > eps) return true;
   return a.at - b.at > eps ? false : 'unknown';
+}
+
+// "2026-08-20T09:14:02Z" and "2026-08-20T09:14:02.318Z", as most sources write: read without a regular expression, which
+// takes ten times as long. Anything else, and whatever is no date, is left to the long way.
+function parsePlain(text: string): Stamp | undefined {
+  if (text.length !== 20 && text.length !== 24) return undefined;
+  for (const [at, mark] of text.length === 20 ? MARKS : MARKS_MS) if (text.charCodeAt(at) !== mark) return undefined;
+  const year = digits(text, 0, 4);
+  const month = digits(text, 5, 2);
+  const day = digits(text, 8, 2);
+  const hour = digits(text, 11, 2);
+  const minute = digits(text, 14, 2);
+  const second = digits(text, 17, 2);
+  const millis = text.length === 20 ? 0 : digits(text, 20, 3);
+  // 28 days are in every month. A field that is no number is NaN, and no comparison with it is true.
+  const isDate = year >= 1970 && year <= 2199 && month >= 1 && month <= 12 && day >= 1 && day <= 28;
+  if (!isDate || !(hour < 24 && minute < 60 && second < 60 && millis < 1_000)) return undefined;
+  const at = Date.UTC(year, month - 1, day, hour, minute, second, millis) * 1_000;
+  return { at, precision: text.length === 20 ? 's' : 'ms' };
+}
+
+const BEFORE_TIME = [[4, 45], [7, 45], [10, 84], [13, 58], [16, 58]] as const; // prettier-ignore
+const MARKS = [...BEFORE_TIME, [19, 90]] as const;
+const MARKS_MS = [...BEFORE_TIME, [19, 46], [23, 90]] as const;
+
+function digits(text: string, from: number, count: number): number {
+  let value = 0;
+  for (let index = from; index < from + count; index += 1) {
+    const digit = text.charCodeAt(index) - 48;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 function zoneOffsetUs(zone: string): number {

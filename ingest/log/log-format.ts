@@ -76,14 +76,33 @@ export function countOf(block: Buffer): number {
 export function decodeBlock(block: Buffer, first: number, from: number, take: (record: LoggedRecord) => boolean): void {
   const count = countOf(block);
   let at = BLOCK_HEAD;
+  const headersOf = createHeaderReader(block);
   for (let index = 0; index < count; index++) {
     const end = at + 4 + block.readUInt32LE(at);
-    if (first + index >= from && !take(decodeRecord(block, at, end, first + index))) return;
+    if (first + index >= from && !take(decodeRecord(block, at, end, first + index, headersOf))) return;
     at = end;
   }
 }
 
-function decodeRecord(block: Buffer, start: number, end: number, offset: number): LoggedRecord {
+type HeaderReader = (start: number, end: number) => LoggedRecord['headers'];
+
+// Records of one delivery stand side by side and have the same headers: they are read once, and shared.
+function createHeaderReader(block: Buffer): HeaderReader {
+  let last: { start: number; end: number; headers: LoggedRecord['headers'] } | undefined;
+  return (start, end) => {
+    if (last && block.compare(block, last.start, last.end, start, end) === 0) return last.headers;
+    last = { start, end, headers: decodeHeaders(block, start, end) };
+    return last.headers;
+  };
+}
+
+function decodeRecord(
+  block: Buffer,
+  start: number,
+  end: number,
+  offset: number,
+  headersOf: HeaderReader,
+): LoggedRecord {
   const keySize = block.readUInt32LE(start + 12);
   const key = block.toString('utf8', start + 16, start + 16 + keySize);
   const headersStart = start + 20 + keySize;
@@ -92,7 +111,7 @@ function decodeRecord(block: Buffer, start: number, end: number, offset: number)
     offset,
     timestampMs: block.readDoubleLE(start + 4),
     key,
-    headers: decodeHeaders(block, headersStart, headersEnd),
+    headers: headersOf(headersStart, headersEnd),
     value: block.subarray(headersEnd, end),
   };
 }

@@ -57,7 +57,7 @@ function parse(input: ParseInput): ParseResult {
   addCallerKeys(draft, record, caller);
   const resource = addResources(draft, record, account);
   const address = getString(record, 'sourceIPAddress');
-  addKey(draft, ipKey(address), 'place', 'sourceIPAddress');
+  const place = addKey(draft, ipKey(address), 'place', 'sourceIPAddress');
   const used = session.accessKey ?? session.session;
   const event = compact<AuditEvent>({
     family: 'aws.cloudtrail',
@@ -78,7 +78,7 @@ function parse(input: ParseInput): ParseResult {
     },
     resource,
     environment: account,
-    sourceIp: ipKey(address)?.key.slice('ip:'.length),
+    sourceIp: place?.key.slice('ip:'.length),
     userAgent: getString(record, 'userAgent'),
     facts: compact<Facts>({
       credential,

@@ -50,6 +50,11 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** The value at a path, of whatever type; undefined where it ends. Only own properties: "__proto__" finds nothing. */
 export function at(value: unknown, ...path: Path): unknown {
+  return follow(value, path);
+}
+
+// Every field of every record is read through here: to spread a path into a call once more would cost as much again.
+function follow(value: unknown, path: Path): unknown {
   let found = value;
   for (let index = 0; index < path.length; index += 1) {
     const step = path[index];
@@ -111,7 +116,7 @@ export function getMicros(doc: Doc, ...path: Path): Micros | undefined {
 
 /** Text that must be there; "" and a fault where it is not. */
 export function needString(doc: Doc, ...path: Path): string {
-  const value = at(doc.json, ...path);
+  const value = follow(doc.json, path);
   if (typeof value === 'string' && value !== '') return value;
   needFault(doc, path, value === undefined || value === null || value === '');
   return '';
@@ -119,7 +124,7 @@ export function needString(doc: Doc, ...path: Path): string {
 
 /** An identifier that must be there, as text; "" and a fault where it is not. A sentinel counts as missing. */
 export function needId(doc: Doc, ...path: Path): string {
-  const value = at(doc.json, ...path);
+  const value = follow(doc.json, path);
   const id = identifier(value);
   if (id !== undefined) return id;
   needFault(doc, path, value === undefined || value === null || typeof value === 'string' || value === 0);
@@ -128,7 +133,7 @@ export function needId(doc: Doc, ...path: Path): string {
 
 /** An object that must be there; an empty one and a fault where it is not. */
 export function needObject(doc: Doc, ...path: Path): JsonObject {
-  const value = at(doc.json, ...path);
+  const value = follow(doc.json, path);
   if (isObject(value)) return value;
   needFault(doc, path, value === undefined || value === null);
   return {};
@@ -160,7 +165,7 @@ export function refusalOf(doc: Doc): ParseResult | undefined {
 }
 
 function typed<T>(doc: Doc, path: Path, fits: (value: unknown) => value is T): T | undefined {
-  const value = at(doc.json, ...path);
+  const value = follow(doc.json, path);
   if (fits(value)) return value;
   const culprit = value === undefined || value === null ? wrongStep(doc, path) : path;
   if (culprit) note(doc, ...culprit);

@@ -108,9 +108,26 @@ function parseInputOf(
     json,
     instance,
     receivedAt: input.receivedAtMs * 1_000,
-    headers: Object.fromEntries([...input.headers].filter(([name]) => !name.startsWith('x-custody-'))),
+    headers: sentHeaders(input.headers),
     ...(settings ? { settings } : {}),
-    variables: variablesOf(policy),
+    variables: variablesFor(policy),
+  };
+}
+
+// Many records share their headers, and all the policy.
+const sentHeaders = remembering((headers: ReadonlyMap<string, string>) =>
+  Object.fromEntries([...headers].filter(([name]) => !name.startsWith('x-custody-'))),
+);
+const variablesFor = remembering(variablesOf);
+
+function remembering<In extends object, Out>(make: (from: In) => Out): (from: In) => Out {
+  const made = new WeakMap<In, Out>();
+  return (from) => {
+    const known = made.get(from);
+    if (known !== undefined) return known;
+    const out = make(from);
+    made.set(from, out);
+    return out;
   };
 }
 

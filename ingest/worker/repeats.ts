@@ -46,7 +46,9 @@ export function createRepeats(known: KnownIds, isSame: Recall['isSame']): Repeat
     },
     judge(batch, ref, event, stored) {
       const inStore = stored.get(event.eventId);
-      const first = inStore && inStore.ref < ref ? inStore : held(event.eventId, ref);
+      // What is in flight was added to what is known, so most new events need no search through the batches.
+      const inFlightFirst = known.mayHold(event.eventId) ? held(event.eventId, ref) : undefined;
+      const first = inStore && inStore.ref < ref ? inStore : inFlightFirst;
       if (first) return { disposition: isSame(first, event) ? 'duplicate' : 'conflict', firstRef: first.ref };
       const entries = inFlight.get(batch) ?? new Map<string, KnownEvent>();
       inFlight.set(batch, entries.set(event.eventId, { eventId: event.eventId, ref, contentHash: event.contentHash }));

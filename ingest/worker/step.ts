@@ -65,10 +65,11 @@ const PACKED_AT_ONCE = 1_000;
 
 async function packLogged(records: readonly LoggedRecord[], ingestedAtUs: number): Promise<ArrayBuffer> {
   const packer = createPacker(records.reduce((sum, { value, key }) => sum + value.length + key.length + 300, 64));
-  const texts = new WeakMap<object, string>();
+  let last: LoggedRecord['headers'] | undefined;
+  let text = '';
   for (const [index, { offset, timestampMs, key, headers, value }] of records.entries()) {
-    const text = texts.get(headers) ?? JSON.stringify(Object.fromEntries(sortHeaders(headers)));
-    texts.set(headers, text);
+    if (headers !== last) text = JSON.stringify(Object.fromEntries(sortHeaders(headers)));
+    last = headers;
     packer.add({ offset, receivedAtMs: timestampMs, ingestedAtUs, key, headers: text, value });
     if (index % PACKED_AT_ONCE === PACKED_AT_ONCE - 1) await setImmediate();
   }

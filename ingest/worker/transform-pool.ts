@@ -17,7 +17,8 @@ interface Live {
 interface Released {
   readonly index: number;
   readonly thread: Transformer;
-  readonly accepted: ReadonlySet<number>;
+  /** Sorted. */
+  readonly accepted: Float64Array;
 }
 
 /**
@@ -57,9 +58,9 @@ export async function startTransformPool(
       const batch = live.get(id);
       if (!batch) return false;
       const others = released.filter(({ index, thread }) => index >= batch.since && thread !== batch.thread);
-      return (
-        others.length > 0 && keysOf(batch.accepted).some((key) => others.some(({ accepted }) => accepted.has(key)))
-      );
+      if (others.length === 0) return false;
+      const keys = keysOf(batch.accepted);
+      return others.some(({ accepted }) => haveCommon(keys, accepted));
     },
     release(id) {
       const batch = live.get(id);
@@ -68,8 +69,7 @@ export async function startTransformPool(
       // The ids come before any later batch, for a thread takes its messages in turn.
       for (const thread of threads) if (thread !== batch.thread) thread.addKnown(Buffer.from(batch.accepted));
       batch.thread.release(id);
-      if (threads.length > 1)
-        released.push({ index: count, thread: batch.thread, accepted: new Set(keysOf(batch.accepted)) });
+      if (threads.length > 1) released.push({ index: count, thread: batch.thread, accepted: keysOf(batch.accepted) });
       count += 1;
       prune();
     },
@@ -83,11 +83,21 @@ function threadFor(threads: readonly Transformer[], id: number): Transformer {
   return thread;
 }
 
-// 53 bits of each id (known-ids.ts, packIds): two that agree by chance cost one batch a second look, no more.
-function keysOf(accepted: Uint8Array): number[] {
+// 53 bits of each id (known-ids.ts, packIds), sorted: two that agree by chance cost one batch a second look, no more.
+function keysOf(accepted: Uint8Array): Float64Array {
   const ids = Buffer.from(accepted.buffer, accepted.byteOffset, accepted.byteLength);
-  const keys: number[] = [];
-  for (let at = 0; at < ids.length; at += 16)
-    keys.push(ids.readUInt32LE(at + 4) * 2 ** 21 + (ids.readUInt32LE(at + 8) >>> 11));
-  return keys;
+  const keys = new Float64Array(ids.length / 16);
+  for (let index = 0; index < keys.length; index += 1)
+    keys[index] = ids.readUInt32LE(index * 16 + 4) * 2 ** 21 + (ids.readUInt32LE(index * 16 + 8) >>> 11);
+  return keys.sort();
+}
+
+function haveCommon(a: Float64Array, b: Float64Array): boolean {
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
+    const difference = (a[i] ?? 0) - (b[j] ?? 0);
+    if (difference === 0) return true;
+    if (difference < 0) i += 1;
+    else j += 1;
+  }
+  return false;
 }

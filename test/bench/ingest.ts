@@ -12,10 +12,10 @@ const WARM_UP = 150_000;
  * How fast the real worker makes what the log holds queryable (parse, identity, hash, keys, edges, fsync, read-back),
  * against the engine alone inserting the very same rows into equal tables from files. In rounds, worker and engine one
  * after the other, for the speed of a shared machine drifts by the minute; the median of the rounds is the answer.
- * Arguments: records a round (150,000), rounds (3). 150,000 records before them warm up, for compilers take that long.
+ * Arguments: records a round (200,000), rounds (3). 150,000 records before them warm up, for compilers take that long.
  */
 export async function benchIngest(args: readonly string[]): Promise<void> {
-  const size = Number(args[0] ?? 150_000);
+  const size = Number(args[0] ?? 200_000);
   const rounds = Number(args[1] ?? 3);
   const folder = await mkdtemp(join(process.env['BENCH_FOLDER'] ?? '/tmp', 'custody-bench-'));
   const store = await openStore({ folder });

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { clockBefore, formatMicros, parseStamp, stampFromMillis } from '../../model/time.ts';
 import type { Clocked, Precision } from '../../model/time.ts';
 
+const two = (value: number): string => String(value).padStart(2, '0');
+
 describe('stamps', () => {
   test.each([
     ['2026-08-20T09:14:02.318Z', 1_787_217_242_318_000, 'ms'],
@@ -15,6 +17,19 @@ describe('stamps', () => {
     ['1970-01-01T00:00:00Z', 0, 's'],
   ])('%s is read with its precision', (text, at, precision) => {
     expect(parseStamp(text)).toEqual({ at, precision });
+  });
+
+  test('the short way of reading gives what the long way gives, on every day of a leap year and at every limit', () => {
+    const days = Array.from(
+      { length: 400 },
+      (_, index) => `2024-${two(1 + Math.floor(index / 31))}-${two(index % 33)}`,
+    );
+    const texts = days.flatMap((day) =>
+      ['00:00:00', '23:59:59.999', '24:00:00', '09:60:00', '09:14:60'].map((time) => `${day}T${time}`),
+    );
+    expect(texts.map((text) => parseStamp(`${text}Z`))).toEqual(texts.map((text) => parseStamp(`${text}+00:00`)));
+    expect(parseStamp('2024-0a-20T09:14:02Z')).toBeUndefined();
+    expect(parseStamp('2024-08-20T09:14:02Y')).toBeUndefined();
   });
 
   test.each([

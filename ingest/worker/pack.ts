@@ -68,8 +68,9 @@ export function packRecords(records: Iterable<PackedRecord>, bytes: number): Arr
 export function* unpackRecords(block: ArrayBuffer): Generator<UnpackedRecord> {
   const buffer = Buffer.from(block);
   const end = buffer.readDoubleLE(buffer.length - TRAILER);
+  const headersOf = createHeaderReader(buffer);
   for (let at = 0; at < end;) {
-    const record = recordAt(buffer, at);
+    const record = recordAt(buffer, at, headersOf);
     yield record;
     at = record.value.byteOffset - buffer.byteOffset + record.value.length;
   }
@@ -86,11 +87,23 @@ export function findPacked(block: ArrayBuffer): (offset: number) => UnpackedReco
   }
   return (offset) => {
     const at = places.get(offset);
-    return at === undefined ? undefined : recordAt(buffer, at);
+    return at === undefined ? undefined : recordAt(buffer, at, createHeaderReader(buffer));
   };
 }
 
-function recordAt(buffer: Buffer, at: number): UnpackedRecord {
+type HeaderReader = (start: number, end: number) => string;
+
+// Neighbours mostly have the same headers: one text for all of them is made once, and looked up faster.
+function createHeaderReader(buffer: Buffer): HeaderReader {
+  let last = { start: 0, end: 0, text: '' };
+  return (start, end) => {
+    if (buffer.compare(buffer, last.start, last.end, start, end) !== 0)
+      last = { start, end, text: buffer.toString('utf8', start, end) };
+    return last.text;
+  };
+}
+
+function recordAt(buffer: Buffer, at: number, headersOf: HeaderReader): UnpackedRecord {
   const key = at + FRAME + buffer.readUInt32LE(at + 24);
   const headers = key + buffer.readUInt32LE(at + 28);
   const value = headers + buffer.readUInt32LE(at + 32);
@@ -99,7 +112,7 @@ function recordAt(buffer: Buffer, at: number): UnpackedRecord {
     receivedAtMs: buffer.readDoubleLE(at + 8),
     ingestedAtUs: buffer.readDoubleLE(at + 16),
     keyBytes: buffer.subarray(at + FRAME, key),
-    headers: buffer.toString('utf8', key, headers),
+    headers: headersOf(key, headers),
     value: buffer.subarray(headers, value),
   };
 }

@@ -82,7 +82,7 @@ const BACKOFF_MS = 1_000;
 export const SOURCE_EPOCH = 1;
 const REST_MS = 500;
 // A batch is a part in the engine; larger ones cost less a row and stop nothing, for the thread does the work.
-const BATCH = { records: 20_000, bytes: 24 * 2 ** 20 } as const;
+const BATCH = { records: 30_000, bytes: 40 * 2 ** 20 } as const;
 
 /** A worker that is not started. One worker a store. */
 export function createWorker(deps: WorkerDeps): IngestWorker {

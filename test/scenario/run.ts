@@ -25,8 +25,13 @@ async function main(argv: readonly string[]): Promise<number> {
       via: { type: 'string', default: 'deliver' },
       data: { type: 'string' },
       memory: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
+  if (values.help) {
+    process.stdout.write(`${USAGE.trim()}\n`);
+    return 0;
+  }
   const [folder] = positionals;
   const via: Via | undefined = values.memory
     ? 'memory'

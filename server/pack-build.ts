@@ -16,7 +16,8 @@ export interface PackBuildDeps {
   readonly policy: Policy;
   readonly version: string;
   readonly holder: LogHolder;
-  readonly record: RecordCheck;
+  /** None where this process only reads its store: the pack holds its results itself. */
+  readonly record: RecordCheck | undefined;
 }
 
 /** How the report jobs of this process make a model: from the store, as of the moment of the request. */
@@ -34,7 +35,7 @@ function packSources({ policy, holder, record }: PackBuildDeps, reader: Reader):
       await holder.sealed();
       const period = { from: microsOf(from), to: microsOf(to), asOf: microsOf(asOf) };
       const pack = await runPackCheck({ reader, policy }, { framework, ...period });
-      await record(pack.check, { framework, ...period });
+      await record?.(pack.check, { framework, ...period });
       return pack;
     },
     async trace(key, asOf) {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { injectApi, pathWith, readJson } from '../api.ts';
@@ -106,17 +106,20 @@ async function tellDemo(api: Api, demo: Demo, reports: string, context: CommandC
     written.push(
       await writeReport(api, { framework, from: demo.from, to: demo.to, as_of: demo.asOf }, reports, context),
     );
-  await context.out(`${heading('The reports')}${reportText(written)}${nextText(demo)}`);
+  await context.out(
+    `${heading('The reports')}${reportText(written)}${nextText(demo, relative(process.cwd(), resolve(reports, '..')) || '.')}`,
+  );
 }
 
 /** What a newcomer can try next, with what is there now. */
-function nextText({ showcase }: Demo): string {
+function nextText({ showcase }: Demo, folder: string): string {
+  const own = `--data ${join(folder, 'data')} --config ${join(folder, 'custody.yaml')}`;
   return [
     '',
     'Try next, on the same data:',
-    `  npx custody trace --data custody-demo/data --config custody-demo/custody.yaml ${showcase}`,
-    "  npx custody timeline --data custody-demo/data --from 2026-08-25 --to 2026-08-26 --where 'action=api.*'",
-    '  npx custody sources --data custody-demo/data --config custody-demo/custody.yaml',
+    `  npx custody trace ${own} ${showcase}`,
+    `  npx custody timeline ${own} --from 2026-08-25 --to 2026-08-26 --where 'action=api.*'`,
+    `  npx custody sources ${own}`,
     '',
   ].join('\n');
 }

@@ -18,7 +18,8 @@ Usage: custody check --framework soc2|iso27001|all --from TIME --to TIME [--as-o
 
 Runs each control test over its whole population: every item passes, is an exception, or cannot be decided and says why.
 --as-of shows what was known then: only what had arrived by that moment counts. The same inputs give the same bytes.
-Each result is kept with its digest, where the caller may report; with --as-of it is also compared with what was kept of the same period and as-of.
+Each result is kept with its digest, where the caller may report; with --as-of it is also compared with what was kept of
+the same period and as-of.
 --backtest N runs the same tests over the N windows of the same length before the period, and tells what drifted.
 The exit code is 1 where a test notes exceptions, cannot conclude, or differs from what was kept.
 

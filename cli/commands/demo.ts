@@ -29,8 +29,9 @@ export const demoCommand: Command = {
 Usage: custody demo [--serve] [options]
 
 Tells a quarter of a made-up company: some 7,400 deliveries of eight systems go through the intake; one chain is traced,
-the control tests are run and must find what was planted, and two reports are written. Everything lies in one folder, ./custody-demo by default,
-and is made anew each time. With --serve the API stays up afterwards, so that the other commands can be tried:
+the control tests are run and must find what was planted, and two reports are written. Everything lies in one folder,
+./custody-demo by default, and is made anew each time. With --serve the API stays up afterwards, so that the other commands
+can be tried:
 
   custody demo --serve
   custody trace --data custody-demo/data KEY`,

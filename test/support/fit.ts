@@ -20,3 +20,14 @@ export function fitOf(found: Iterable<string>, truth: Iterable<string>): Fit {
 
 /** What a perfect fit is compared with. */
 export const PERFECT: Fit = { precision: 1, recall: 1, invented: [], missed: [] };
+
+/** The same, and says it in numbers, so that a run of the tests states them: "vault outcomes: precision 1, recall 1 (330 found, 330 true)". */
+export function statedFit(what: string, found: Iterable<string>, truth: Iterable<string>): Fit {
+  const [mine, theirs] = [[...found], [...truth]];
+  const fit = fitOf(mine, theirs);
+  const figure = (value: number): string => String(Math.floor(value * 10_000) / 10_000);
+  process.stdout.write(
+    `${what}: precision ${figure(fit.precision)}, recall ${figure(fit.recall)} (${new Set(mine).size} found, ${new Set(theirs).size} true)\n`,
+  );
+  return fit;
+}

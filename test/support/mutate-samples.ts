@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { adapterFor } from '../../ingest/sources/registry.ts';
 import { ACTIONS, OUTCOMES } from '../../model/action.ts';
+import { parseKey } from '../../model/key.ts';
 import { contentHashOf } from '../../model/event-id.ts';
 import { REASONS } from '../../model/reason.ts';
 import type { Source } from '../../model/source.ts';
@@ -37,6 +38,7 @@ export const HOSTILE_VALUES: readonly unknown[] = [
   JSON.parse('{"__proto__": {"a": 1}}'),
   'constructor',
   [1, 'a', { b: null }],
+  JSON.parse('['.repeat(32) + ']'.repeat(32)),
 ];
 
 /** How mutated samples ended: with events, or refused with a reason. Together they are all. */
@@ -48,9 +50,10 @@ export interface MutationCounts {
 }
 
 /**
- * Changes the samples of a source at random places, one to three at a time, and gives each to its adapter. Throws with
- * the round where the adapter throws, gives neither an event nor a reason of the closed list, or an event that is not
- * well-formed: then a record would be lost. The same seed gives the same rounds on every machine.
+ * Changes the samples of a source at random places, one to three at a time: values of another type, texts with something
+ * in them, members that are gone or stand under another's name. Gives each to its adapter. Throws with the round where the
+ * adapter throws, gives neither an event nor a reason of the closed list, or an event that is not well-formed: then a
+ * record would be lost. The same seed gives the same rounds on every machine.
  */
 export function surviveMutations(source: Source, rounds: number, seed: number): MutationCounts {
   const adapter = adapterFor(source);
@@ -79,7 +82,8 @@ export function surviveMutations(source: Source, rounds: number, seed: number): 
           OUTCOMES.includes(event.outcome) &&
           Number.isSafeInteger(event.occurred.at) &&
           /^[0-9a-f]{32}$/.test(contentHashOf(event)) &&
-          !event.keys.some((key) => key.key.includes('[object'));
+          event.keys.every((key) => !key.key.includes('[object') && parseKey(key.key)?.type === key.type) &&
+          event.edges.every(({ parent, child }) => parent.key !== '' && child.key !== '');
         if (!isWhole) throw new Error(`not well-formed: ${JSON.stringify(event).slice(0, 500)}`);
       }
       counts.accepted += 1;
@@ -99,6 +103,12 @@ function samplesOf(source: Source): unknown[] {
   );
 }
 
+// What breaks a line, a pattern or an encoding where it stands in the middle of a text.
+const HOSTILE_TEXTS: readonly string[] = [
+  '"', '\\', '\\"', "'", '\r\n', '\t', '\u0000', '\u001b[2J', '\u0085', '\u2028', '\ud800', '\u{1f600}', '\u202e', ',', ', ', '=',
+  '="', ':', '/', '//', '?', '#', '%', '%00', '%zz', '@', '[', ']', '{', '}', '<', '..', '-', ' '.repeat(300), 'JTI=', '://', '9'.repeat(40),
+]; // prettier-ignore
+
 function mutate(json: unknown, random: () => number): void {
   const places: { readonly holder: Record<string, unknown>; readonly name: string }[] = [];
   const visit = (value: unknown): void => {
@@ -112,6 +122,24 @@ function mutate(json: unknown, random: () => number): void {
   visit(json);
   const place = places[Math.floor(random() * places.length)];
   if (!place) return;
-  if (random() < 0.2) delete place.holder[place.name];
-  else place.holder[place.name] = structuredClone(HOSTILE_VALUES[Math.floor(random() * HOSTILE_VALUES.length)]);
+  const { holder, name } = place;
+  const value = holder[name];
+  const way = random();
+  if (way < 0.15) delete holder[name];
+  else if (way < 0.5 && typeof value === 'string' && value !== '') holder[name] = spoil(value, random);
+  else if (way < 0.55) {
+    // A member under another's name: what belongs elsewhere is read here.
+    const other = places[Math.floor(random() * places.length)];
+    holder[other?.name ?? name] = structuredClone(other?.holder[other.name]);
+  } else holder[name] = structuredClone(HOSTILE_VALUES[Math.floor(random() * HOSTILE_VALUES.length)]);
+}
+
+// A text that is nearly the one that was there: cut off, with something in it, doubled, or with two parts changed over.
+function spoil(text: string, random: () => number): string {
+  const at = Math.floor(random() * (text.length + 1));
+  const [head, tail] = [text.slice(0, at), text.slice(at)];
+  const way = Math.floor(random() * 4);
+  if (way === 0) return head;
+  if (way === 1) return head + (HOSTILE_TEXTS[Math.floor(random() * HOSTILE_TEXTS.length)] ?? '') + tail;
+  return way === 2 ? head + text : tail + head;
 }

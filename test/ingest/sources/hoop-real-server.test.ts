@@ -8,7 +8,7 @@ import { hoopEvent } from '../../../ingest/sources/hoop-event.ts';
 import type { ActorRef } from '../../../model/actor.ts';
 import type { AuditEvent } from '../../../model/event.ts';
 import { SHARED, inputOf, readLines } from '../../support/adapter-input.ts';
-import { PERFECT, fitOf } from '../../support/fit.ts';
+import { PERFECT, statedFit } from '../../support/fit.ts';
 
 /** What a real hoop gateway answered (../shared/corpus/hoop/hoop-e939597), with what was done to it. */
 const FOLDER = join(SHARED, 'corpus/hoop/hoop-e939597');
@@ -63,7 +63,7 @@ describe.skipIf(!existsSync(FOLDER))('a real hoop gateway (needs ../shared/corpu
       .map(({ json, event }) => `${json.id} ${nameOf(event.actor)} on ${event.resource?.display}`);
     const truth = asked.map((act) => `${act.got.session_id} ${userOf(act)} on ${act.request_body?.connection}`);
     expect(truth.length).toBeGreaterThan(50);
-    expect(fitOf(found, truth)).toEqual(PERFECT);
+    expect(statedFit('hoop, people of sessions', found, truth)).toEqual(PERFECT);
   });
 
   test('approvals: people, never the status of the review', () => {
@@ -79,14 +79,20 @@ describe.skipIf(!existsSync(FOLDER))('a real hoop gateway (needs ../shared/corpu
       (event.facts.decisions ?? []).map((one) => `${json.id} ${nameOf(one.by)} ${one.decided}`),
     );
     const told = [...truth].flatMap(([id, people]) => [...people].map(([who, what]) => `${id} ${who} ${what}`));
-    const fit = fitOf(found, told);
+    const isOverwritten = (one: string): boolean => one.endsWith(' rob@acme.test approved');
+    const wasSeen = (one: string): boolean => !one.endsWith(' ci-bot approved');
+    const fit = statedFit('hoop, approvals', found, told);
     // hoop writes over: where Sue, who is in both groups, decided after Rob, the row no longer knows of Rob. And one review
     // of a runbook was decided while the session was made, which no act of the truth is.
-    const isOverwritten = (one: string): boolean => one.endsWith(' rob@acme.test approved');
     expect(fit.missed.filter((one) => !isOverwritten(one))).toEqual([]);
     expect(fit.missed).toHaveLength(5);
     expect(fit.invented.map((one) => one.replace(/^\S+ /, ''))).toEqual(['ci-bot approved']);
-    expect(fit.precision).toBeGreaterThan(0.96);
+    const still = told.filter((one) => !(isOverwritten(one) && fit.missed.includes(one)));
+    expect(statedFit('hoop, approvals that its rows still hold', found.filter(wasSeen), still)).toEqual(PERFECT);
+    // Where a row says APPROVED or EXECUTED and no group of it does, nobody has approved.
+    const bare = reviews.filter(({ json }) => /^(?:APPROVED|EXECUTED)$/.test(String(json['status'])) && (json['review_groups_data'] as readonly { status: string }[]).every(({ status }) => status !== 'APPROVED')); // prettier-ignore
+    expect(bare.length).toBeGreaterThan(0);
+    expect(bare.flatMap(({ event }) => (event.facts.decisions ?? []).filter(({ decided }) => decided === 'approved'))).toEqual([]); // prettier-ignore
   });
 
   test('one person who stands for two groups is one person', () => {
@@ -106,16 +112,19 @@ describe.skipIf(!existsSync(FOLDER))('a real hoop gateway (needs ../shared/corpu
       const session = String(json['session']);
       return `${pairOf([json.id, session])} of ${session}`;
     });
-    expect(fitOf(found, truth)).toEqual(PERFECT);
+    expect(statedFit('hoop, edges of reviews', found, truth)).toEqual(PERFECT);
   });
 
   test('outcome and window: what hoop itself recorded of the run, and pending is not done', () => {
-    const wrong = sessions.filter(({ json, event }) => {
+    const found: string[] = [];
+    const truth: string[] = [];
+    for (const { json, event } of sessions) {
       const { exit_code: code, review } = json as unknown as { exit_code: number | null; review: unknown };
-      const truth = code === 0 ? 'success' : code !== null ? 'failure' : review === null ? 'unknown' : 'pending';
-      return event.outcome !== truth && !(code === null && event.outcome === 'unknown');
-    });
-    expect(wrong.map(({ json }) => json.id)).toEqual([]);
+      const isOpen = code === null && event.outcome === 'unknown';
+      found.push(`${json.id} ${event.outcome}`);
+      truth.push(`${json.id} ${code === 0 ? 'success' : code !== null ? 'failure' : review === null || isOpen ? 'unknown' : 'pending'}`); // prettier-ignore
+    }
+    expect(statedFit('hoop, outcomes of sessions', found, truth)).toEqual(PERFECT);
   });
 
   test.each([

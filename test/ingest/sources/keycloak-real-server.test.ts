@@ -8,6 +8,7 @@ import type { AuditEvent } from '../../../model/event.ts';
 import { policySchema } from '../../../model/policy.ts';
 import { inferExchanges } from '../../../query/chains/infer-exchanges.ts';
 import { SHARED, inputOf, readLines } from '../../support/adapter-input.ts';
+import { PERFECT, statedFit } from '../../support/fit.ts';
 
 /** What a real server wrote (../shared/corpus/keycloak/keycloak-26.7.3), with what was done to it. */
 const FOLDER = join(SHARED, 'corpus/keycloak/keycloak-26.7.3');
@@ -16,6 +17,7 @@ const HOST = 'sso.acme.example';
 interface Act {
   readonly seq: number;
   readonly t0: number;
+  readonly t1?: number;
   readonly action: string;
   readonly label?: string;
   readonly user?: string;
@@ -23,7 +25,7 @@ interface Act {
   readonly result: {
     readonly status: number | null;
     readonly subject_token_jti?: string | null;
-    readonly tokens?: Readonly<Record<string, { readonly jti: string } | undefined>>;
+    readonly tokens?: Readonly<Record<string, { readonly jti: string; readonly sub?: string } | undefined>>;
   };
 }
 interface Token {
@@ -37,6 +39,15 @@ interface Token {
     readonly sub?: string;
   };
 }
+
+/** The acts by which tokens are got, and the events that tell of them. */
+const KINDS: Readonly<Record<string, RegExp>> = {
+  'direct grant': /^LOGIN/,
+  'client credentials': /^CLIENT_LOGIN/,
+  'code to token': /^CODE_TO_TOKEN/,
+  'token exchange': /^TOKEN_EXCHANGE/,
+  refresh: /^REFRESH_TOKEN/,
+};
 
 interface Read {
   readonly events: readonly AuditEvent[];
@@ -163,13 +174,46 @@ describe.skipIf(!existsSync(FOLDER))('a real Keycloak (needs ../shared/corpus)',
     expect(missing.length).toBe(33);
   });
 
+  test('outcomes and people: what each act that asks for tokens came to, and for whom', () => {
+    // The acts that ask for tokens; each leaves an event, by which it is found: its time, client or user, and outcome.
+    const asked = acts.filter(({ action, result }) => Object.hasOwn(KINDS, action) && result.status !== null); // prettier-ignore
+    const found: string[] = [];
+    const truth: string[] = [];
+    const people: [string[], string[]] = [[], []];
+    const silent: string[] = [];
+    for (const act of asked) {
+      const own = log.events.filter((event) => {
+        const ms = event.occurred.at / 1_000;
+        return KINDS[act.action]?.test(event.type) === true && ms >= act.t0 && ms <= (act.t1 ?? act.t0) + 5;
+      });
+      if (own.length === 0) silent.push(`${act.seq} ${act.action}`);
+      for (const event of own) {
+        found.push(`${act.seq} ${event.outcome === 'success' ? 'done' : 'failed'}`);
+        truth.push(`${act.seq} ${(act.result.status ?? 500) < 400 ? 'done' : 'failed'}`);
+      }
+      const sub = act.result.tokens?.['access_token']?.sub;
+      if (sub === undefined || own.length !== 1) continue;
+      people[0].push(`${act.seq} ${own[0]?.keys.find((one) => one.field === 'userId')?.key ?? 'nobody'}`);
+      people[1].push(`${act.seq} idp:user:https://${HOST}/realms/acme/${sub}`);
+    }
+    expect(truth.length).toBeGreaterThan(25);
+    expect(statedFit('keycloak, outcomes', found, truth)).toEqual(PERFECT);
+    expect(people[1].length).toBeGreaterThan(15);
+    expect(statedFit('keycloak, people', ...people)).toEqual(PERFECT);
+    // The two whose lines have two readings: REST tells them.
+    expect(silent).toEqual(['76 direct grant', '87 direct grant']);
+  });
+
   test('each token is found by the event that issued it, or cannot be', () => {
     const found = new Set([...log.events, ...rest.events].flatMap(creates));
     const missing = tokens.filter((token) => !found.has(key(token)));
     // No record holds the jti of an ID token, in whatever way it was got: its session is what joins it.
     expect(missing.filter((token) => token.claims.typ !== 'ID')).toEqual([]);
     expect(missing.length).toBe(tokens.filter((token) => token.claims.typ === 'ID').length);
-    expect(tokens.length - missing.length).toBe(103);
+    expect([tokens.length, missing.length]).toEqual([140, 37]);
+    const findable = tokens.filter((token) => token.claims.typ !== 'ID').map(key);
+    const kept = [...found].filter((one) => !one.includes('/realms/corp/'));
+    expect(statedFit('keycloak, tokens by the event that issued them', kept, findable)).toEqual(PERFECT);
     // Of realm corp, which only brokered a login, no token was kept.
     const invented = [...found].filter(
       (one) => !one.includes('/realms/corp/') && !tokens.some((token) => key(token) === one),
@@ -206,7 +250,10 @@ describe.skipIf(!existsSync(FOLDER))('a real Keycloak (needs ../shared/corpus)',
       ]),
     );
     expect(expected.size).toBe(12);
-    expect(new Map(parents.map(({ child, parent }) => [child, parent]))).toEqual(expected);
+    const edgesOf = (pairs: Iterable<readonly [string, string]>): readonly string[] =>
+      [...pairs].map(([child, parent]) => `${parent} > ${child}`);
+    const inferred = parents.map(({ child, parent }) => [child, parent] as const);
+    expect(statedFit('keycloak, parents of exchanged tokens', edgesOf(inferred), edgesOf(expected))).toEqual(PERFECT);
     expect(parents.filter(({ candidates }) => candidates === 1).length).toBe(10);
     expect(new Set(parents.map(({ confidence }) => confidence))).toEqual(new Set(['inferred']));
     // The record asserts none of them: an edge from token to token is a refresh or an assertion.

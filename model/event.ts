@@ -3,7 +3,7 @@ import type { ActorRef } from './actor.ts';
 import type { Facts } from './facts.ts';
 import type { Key } from './key.ts';
 import type { Family, Source } from './source.ts';
-import type { Stamp } from './time.ts';
+import type { Micros, Stamp } from './time.ts';
 
 /** How a link is known: ids that a server or issuer assigned; a value that the caller chose; time and attributes. */
 export const CONFIDENCES = ['exact', 'asserted', 'inferred'] as const;
@@ -116,4 +116,18 @@ export interface AuditEvent {
    * several shapes (GitLab stream and REST) give here only what all shapes have.
    */
   readonly content: unknown;
+  /** Where the source tells a happening in two forms that share no id: what finds the other one. */
+  readonly twin?: Twin;
+}
+
+/**
+ * The two forms of one happening, such as the line of a log and the row of a REST API (sources.md 1.7.1): `own` and `other`
+ * are what both say alike, with the name of the form, compared as canonical JSON; the other one lies between the two
+ * times, ends included.
+ */
+export interface Twin {
+  readonly own: unknown;
+  readonly other: unknown;
+  readonly from: Micros;
+  readonly to: Micros;
 }

@@ -3,6 +3,7 @@ import type { Family } from '../../model/source.ts';
 import type { ParseInput, ParseResult, RedactionRule, SourceAdapter } from './adapter.ts';
 import { refuse } from './adapter.ts';
 import { readAdminEvent } from './keycloak-admin.ts';
+import { twinOf } from './keycloak-match.ts';
 import { readRecord } from './keycloak-record.ts';
 import { readUserEvent } from './keycloak-user.ts';
 import { at, isObject, openDoc, refusalOf } from './read.ts';
@@ -62,5 +63,6 @@ function parseEvent(input: ParseInput): ParseResult {
     unread: doc.notes.unread,
     content: record.doc.json,
   };
-  return { ok: true, events: [event] };
+  const twin = twinOf(event, record.form === 'rest' ? 'rest' : 'log');
+  return { ok: true, events: [{ ...event, twin }] };
 }

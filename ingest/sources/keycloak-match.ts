@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../../model/event.ts';
+import type { AuditEvent, Twin } from '../../model/event.ts';
 import { canonicalJson } from '../../model/canonical-json.ts';
 import { at, isObject } from './read.ts';
 
@@ -40,10 +40,26 @@ export function matchKeycloak(log: readonly AuditEvent[], rest: readonly AuditEv
 
 // 0.9 to 45 ms were measured; the event's own time is cut to milliseconds.
 const WITHIN_US = 1_000_000;
+const BEFORE_US = 1_000;
+// The worker pairs what it has so far, so it looks less far: the next event that says the same may be here before the right
+// one. Five times the longest that was measured.
+const TWIN_US = 250_000;
+
+/**
+ * How the worker finds the other form of the same event: by what both say, and a line soon after. `form` is
+ * that of the event.
+ */
+export function twinOf(event: Omit<AuditEvent, 'twin'>, form: 'log' | 'rest'): Twin {
+  const said = signatureOf(event);
+  const { at: time } = event.occurred;
+  const [from, to] = form === 'rest' ? [time - BEFORE_US, time + TWIN_US] : [time - TWIN_US, time + BEFORE_US];
+  const other = form === 'rest' ? 'log' : 'rest';
+  return { own: [form, event.instance, said], other: [other, event.instance, said], from: Math.max(0, from), to };
+}
 
 function isSoonAfter(event: AuditEvent, line: AuditEvent): boolean {
   const distance = line.occurred.at - event.occurred.at;
-  return distance >= -1_000 && distance <= WITHIN_US;
+  return distance >= -BEFORE_US && distance <= WITHIN_US;
 }
 
 function byTime(a: AuditEvent, b: AuditEvent): number {
@@ -52,7 +68,7 @@ function byTime(a: AuditEvent, b: AuditEvent): number {
 
 // What both forms say. The line names the actor's realm where REST names the one that was acted on, and the door takes
 // more out of it (representation, queries), so those are left out.
-function signatureOf(event: AuditEvent): string {
+function signatureOf(event: Pick<AuditEvent, 'type' | 'content'>): string {
   const { content } = event;
   const text = (...path: readonly string[]): unknown => flat(at(content, ...path));
   const isAdmin = at(content, 'operationType') !== undefined;

@@ -16,7 +16,7 @@ import type { ParseInput, SourceAdapter } from '../sources/adapter.ts';
 import { variablesOf } from '../sources/variables.ts';
 
 /** Changes when the same record gives another event than before, so that a rebuild is known to be due. */
-export const PARSER_VERSION = '2';
+export const PARSER_VERSION = '3';
 
 /** How far an event may lie after its arrival before its time is not believed. */
 const FUTURE_US = 600_000_000;
@@ -31,7 +31,8 @@ export interface DeriveContext {
 /**
  * An event with its identity. `contentHash` is 32 hex digits: where the event is the whole document of its record
  * (`isWhole`) the hash of the record's bytes, which costs a tenth of making them canonical first; else that of what all
- * shapes of the event share. Where two whole ones differ, recall.ts says whether they mean the same.
+ * shapes of the event share. Where two whole ones differ, recall.ts says whether they mean the same; so it does for those
+ * with a twin, whose hash is of what both forms say alike.
  */
 export interface IdentifiedEvent {
   readonly event: AuditEvent;
@@ -39,6 +40,8 @@ export interface IdentifiedEvent {
   readonly contentHash: string;
   readonly isWhole: boolean;
   readonly texts: EventTexts;
+  /** Where the source tells it in two forms: the digests of both (tellings.ts). `contentHash` is then `own`. */
+  readonly twin?: { readonly own: string; readonly other: string };
 }
 
 export type Derived =
@@ -91,6 +94,12 @@ function asFirstReceived(input: DeriveInput): DeriveInput {
 }
 
 function identify(event: AuditEvent, tenant: string, document: unknown, bytes: Buffer): IdentifiedEvent {
+  const { twin } = event;
+  if (twin) {
+    const [own, other] = [contentHashOf({ content: twin.own }), contentHashOf({ content: twin.other })];
+    const texts = textsOf(event);
+    return { event, eventId: eventIdOf(tenant, event), contentHash: own, isWhole: false, texts, twin: { own, other } };
+  }
   const isWhole = event.content === document;
   const contentHash = isWhole ? hash('sha256', bytes, 'hex').slice(0, 32) : contentHashOf(event);
   return { event, eventId: eventIdOf(tenant, event), contentHash, isWhole, texts: textsOf(event) };

@@ -37,10 +37,10 @@ export function createLineWriter(tenant: string, saltKey: Uint8Array): LineWrite
     const firstRef = refOf({ topic: job.topic, partition: job.partition, offset: record.offset });
     const events = derived.ok ? derived.events : [];
     const { receivedAtMs, ingestedAtUs } = record;
-    for (const [index, { event, eventId, contentHash, texts }] of events.entries()) {
+    for (const [index, { event, eventId: own, contentHash, texts }] of events.entries()) {
       const standing = standings[index];
       if (!standing) continue;
-      const { disposition, firstRef: first } = standing;
+      const { disposition, firstRef: first, eventId = own } = standing;
       const ref = firstRef + BigInt(index);
       const identity = { tenant, ref, eventId, contentHash, disposition, firstRef: first, receivedAtMs, ingestedAtUs };
       encodeEvent(lines, identity, event, texts, PARSER_VERSION);

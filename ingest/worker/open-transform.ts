@@ -2,6 +2,7 @@ import { LIMITS, refOf } from '../../model/position.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Store } from '../../store/clickhouse.ts';
 import { nextWriterEpoch } from '../../store/log-state.ts';
+import { findTellings } from '../../store/find-tellings.ts';
 import { findEvents, readEventIds, recallRecords } from '../../store/stored-records.ts';
 import type { OwnReader } from '../../store/reader.ts';
 import type { TopicPartition } from '../log/event-log.ts';
@@ -52,6 +53,7 @@ export async function openTransform(options: OpenTransformOptions): Promise<Open
     context,
     saltKey,
     ask: (ids) => findEvents(reader, ids),
+    askTellings: (question) => findTellings(reader, policy.tenant, question),
     recall: (refs) => recallRecords(reader, refs),
   });
   const load = (from: bigint, to: bigint): Promise<bigint> => loadKnown(reader, transformer, policy.tenant, from, to);

@@ -59,8 +59,9 @@ export function createRecall(deps: RecallDeps): Recall {
     async prepare(events, stored) {
       const refs = new Set<bigint>();
       for (const event of events) {
-        const first = event.isWhole ? stored.get(event.eventId) : undefined;
-        if (first && first.contentHash !== event.contentHash && !contents.has(first.ref)) refs.add(first.ref);
+        const first = event.isWhole || event.twin ? stored.get(event.eventId) : undefined;
+        const isAlike = first?.contentHash === event.contentHash && !event.twin;
+        if (first && !isAlike && !contents.has(first.ref)) refs.add(first.ref);
       }
       const all = [...refs];
       for (let from = 0; from < all.length; from += RECORDS_A_QUESTION) {
@@ -69,8 +70,8 @@ export function createRecall(deps: RecallDeps): Recall {
       }
     },
     isSame(first, event) {
-      if (first.contentHash === event.contentHash) return true;
-      if (!event.isWhole) return false;
+      if (first.contentHash === event.contentHash && !event.twin) return true;
+      if (!event.isWhole && !event.twin) return false;
       if (!contents.has(first.ref)) lookInBatches(first.ref);
       return contents.get(first.ref) === contentHashOf(event.event);
     },

@@ -5,7 +5,7 @@ import { Problem } from '../../model/problem.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
 import type { TransformDeps, TransformResult, Transformer } from './transform.ts';
 
-export type ThreadDeps = ThreadData & Pick<TransformDeps, 'ask' | 'recall'>;
+export type ThreadDeps = ThreadData & Pick<TransformDeps, 'ask' | 'askTellings' | 'recall'>;
 
 interface Waiting {
   readonly resolve: (result: TransformResult) => void;
@@ -35,7 +35,8 @@ export async function startTransformThread(deps: ThreadDeps): Promise<Transforme
     thread.on('message', (message: FromThread) => {
       if (message.kind === 'ready') return resolve();
       const { kind } = message;
-      if (kind === 'ask' || kind === 'recall') return answer(message.question, findFor(deps, message));
+      if (kind === 'ask' || kind === 'ask_tellings' || kind === 'recall')
+        return answer(message.question, findFor(deps, message));
       const waiter = waiting.get(message.id);
       waiting.delete(message.id);
       if (message.kind === 'done') waiter?.resolve(message.result);
@@ -76,8 +77,12 @@ export async function startTransformThread(deps: ThreadDeps): Promise<Transforme
   };
 }
 
-async function findFor(deps: ThreadDeps, asked: Extract<FromThread, { kind: 'ask' | 'recall' }>): Promise<ToThread> {
+type Asked = Extract<FromThread, { kind: 'ask' | 'ask_tellings' | 'recall' }>;
+
+async function findFor(deps: ThreadDeps, asked: Asked): Promise<ToThread> {
   const { question } = asked;
+  if (asked.kind === 'ask_tellings')
+    return { kind: 'tellings', question, tellings: await deps.askTellings(asked.about) };
   return asked.kind === 'ask'
     ? { kind: 'found', question, events: await deps.ask(asked.ids) }
     : { kind: 'recalled', question, records: await deps.recall(asked.refs) };

@@ -1,3 +1,4 @@
+import type { Telling, TellingsQuestion } from '../../store/find-tellings.ts';
 import type { KnownEvent, RecalledRecord } from '../../store/stored-records.ts';
 import type { DeriveContext } from './derive.ts';
 import type { TransformJob, TransformResult } from './transform.ts';
@@ -13,6 +14,7 @@ export type ToThread =
   | { readonly kind: 'release'; readonly id: number }
   | { readonly kind: 'known'; readonly ids: ArrayBuffer }
   | { readonly kind: 'found'; readonly question: number; readonly events: readonly KnownEvent[] }
+  | { readonly kind: 'tellings'; readonly question: number; readonly tellings: readonly Telling[] }
   | { readonly kind: 'recalled'; readonly question: number; readonly records: readonly RecalledRecord[] }
   | { readonly kind: 'unanswered'; readonly question: number };
 
@@ -22,4 +24,5 @@ export type FromThread =
   /** `passing`: the machine, not the batch, was at fault (no space, no handles), so it may be tried again. */
   | { readonly kind: 'failed'; readonly id: number; readonly message: string; readonly passing: boolean }
   | { readonly kind: 'ask'; readonly question: number; readonly ids: readonly string[] }
+  | { readonly kind: 'ask_tellings'; readonly question: number; readonly about: TellingsQuestion }
   | { readonly kind: 'recall'; readonly question: number; readonly refs: readonly bigint[] };

@@ -12,7 +12,7 @@ class Unanswered extends Error {}
 const port = parentPort;
 if (!port) throw new Error('this file is run as a thread');
 const data = workerData as ThreadData;
-type Answer = Extract<ToThread, { kind: 'found' | 'recalled' }>;
+type Answer = Extract<ToThread, { kind: 'found' | 'tellings' | 'recalled' }>;
 interface Question {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
@@ -28,6 +28,10 @@ const transformer = createTransformer({
   async ask(ids) {
     const answer = await ask((question) => ({ kind: 'ask', question, ids }));
     return answer.kind === 'found' ? answer.events : [];
+  },
+  async askTellings(about) {
+    const answer = await ask((question) => ({ kind: 'ask_tellings', question, about }));
+    return answer.kind === 'tellings' ? answer.tellings : [];
   },
   async recall(refs) {
     const answer = await ask((question) => ({ kind: 'recall', question, refs }));

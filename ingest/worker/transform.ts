@@ -2,6 +2,7 @@ import { refOf } from '../../model/position.ts';
 import type { Family } from '../../model/source.ts';
 import { createBatchLines, FILED } from '../../store/encode.ts';
 import type { BatchDigests, BatchLines, Filed } from '../../store/encode.ts';
+import type { Telling, TellingsQuestion } from '../../store/find-tellings.ts';
 import { openRowFile } from '../../store/row-file.ts';
 import type { KnownEvent } from '../../store/stored-records.ts';
 import { deriveRecord } from './derive.ts';
@@ -17,7 +18,8 @@ import type { UnpackedRecord } from './pack.ts';
 import { createRecall } from './recall.ts';
 import type { RecallDeps } from './recall.ts';
 import { createRepeats } from './repeats.ts';
-import type { Standing } from './repeats.ts';
+import type { Held, Standing } from './repeats.ts';
+import { groupTellings, questionOf } from './tellings.ts';
 
 // What a slice makes is garbage when its lines are written, so small slices spare the collector (performance.md B). But
 // repeats cost a question to the store for each slice, and they come in runs: after a question slices grow.
@@ -50,6 +52,8 @@ export interface TransformDeps {
   readonly saltKey: Uint8Array;
   /** The accepted events of these ids in the store. */
   readonly ask: (ids: readonly string[]) => Promise<readonly KnownEvent[]>;
+  /** What the store holds of happenings that a source tells in two forms. */
+  readonly askTellings: (question: TellingsQuestion) => Promise<readonly Telling[]>;
   /** The records of these references in the store. */
   readonly recall: RecallDeps['recall'];
 }
@@ -109,22 +113,20 @@ export function createTransformer(deps: TransformDeps): Transformer {
       size = ids.length === 0 ? SLICE.least : Math.min(SLICE.most, size * 2);
       const stored = new Map((ids.length === 0 ? [] : await deps.ask(ids)).map((event) => [event.eventId, event]));
       if (stored.size > 0) await recall.prepare(eventsOf(derived), stored);
+      const question = questionOf(job, eventsOf(derived));
+      const held = { events: stored, tellings: groupTellings(question ? await deps.askTellings(question) : []) };
       for (const item of derived) {
-        const standings = judge(job, item, stored);
+        const standings = judge(job, item, held);
         summary.add(item.record, writeLines(lines, job, item, standings));
       }
     }
     return summary.result();
   }
 
-  function judge(
-    job: TransformJob,
-    { record, derived }: DerivedRecord,
-    stored: ReadonlyMap<string, KnownEvent>,
-  ): Standing[] {
+  function judge(job: TransformJob, { record, derived }: DerivedRecord, held: Held): Standing[] {
     if (!derived.ok) return [];
     const firstRef = refOf({ topic: job.topic, partition: job.partition, offset: record.offset });
-    return derived.events.map((event, index) => repeats.judge(job.id, firstRef + BigInt(index), event, stored));
+    return derived.events.map((event, index) => repeats.judge(job.id, firstRef + BigInt(index), event, held));
   }
 
   return {

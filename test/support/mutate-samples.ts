@@ -130,8 +130,13 @@ function mutate(json: unknown, random: () => number): void {
   else if (way < 0.55) {
     // A member under another's name: what belongs elsewhere is read here.
     const other = places[Math.floor(random() * places.length)];
-    holder[other?.name ?? name] = structuredClone(other?.holder[other.name]);
+    put(holder, other?.name ?? name, structuredClone(other?.holder[other.name]));
   } else holder[name] = structuredClone(HOSTILE_VALUES[Math.floor(random() * HOSTILE_VALUES.length)]);
+}
+
+// As JSON.parse would: `__proto__` is a member like another, and no prototype.
+function put(holder: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(holder, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 // A text that is nearly the one that was there: cut off, with something in it, doubled, or with two parts changed over.

@@ -75,6 +75,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/sources.ts')).sourcesCommand,
   },
   {
+    name: 'issuers',
+    summary: 'how good the evidence of each token issuer is: a score, and what the issuer can mend',
+    load: async () => (await import('./commands/issuers.ts')).issuersCommand,
+  },
+  {
     name: 'dead-letters',
     summary: 'records that were rejected: list them, look at one, replay them',
     load: async () => (await import('./commands/dead-letters.ts')).deadLettersCommand,

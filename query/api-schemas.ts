@@ -84,6 +84,14 @@ export const sourcesQuery = asOfQuery
     'the period is empty: `from` must be before `to`',
   );
 
+/** The query of `GET /v1/issuers`; `issuer` is a CloudEvents source. */
+export const issuersQuery = asOfQuery
+  .extend({ from: instant.optional(), to: instant.optional(), issuer: z.string().min(1).max(2_048).optional() })
+  .refine(
+    ({ from = 0, to = Number.POSITIVE_INFINITY }) => from < to,
+    'the period is empty: `from` must be before `to`',
+  );
+
 export const chainId = z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 hexadecimal digits');
 
 /** A value of the request by a schema; a Problem of code `invalid_request` names each fault. */

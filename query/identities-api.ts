@@ -30,8 +30,7 @@ const MAX_PAGE = 1_000;
  * `GET /v1/identities/{key}?with&at&as_of&format`: who is who, and why. What is known of accounts is read once for each
  * state of the store: the first question after something arrived reads the parties of all events.
  */
-export function addIdentitiesRoutes(app: FastifyInstance, deps: QueryApiDeps): void {
-  const know = createKnow(deps);
+export function addIdentitiesRoutes(app: FastifyInstance, know: Know): void {
   app.get('/v1/identities', async (request, reply) => {
     const { view, format, at, as_of: asOf, after, kind, limit } = read(identitiesQuery, request.query);
     const { accounts, identities, cut } = await know(asOf);
@@ -51,7 +50,11 @@ export function addIdentitiesRoutes(app: FastifyInstance, deps: QueryApiDeps): v
   });
 }
 
-function createKnow({ reader, policy }: QueryApiDeps): (asOf: Micros | undefined) => Promise<Known> {
+/** What is known of accounts as of a moment; read once for each state of the store, whoever asks. */
+export type Know = (asOf: Micros | undefined) => Promise<Known>;
+
+/** Knows nothing before the first question. */
+export function createKnow({ reader, policy }: Pick<QueryApiDeps, 'reader' | 'policy'>): Know {
   return rememberUntilChange(reader, async (asOf) => {
     const asOfMs = asOf === undefined ? NO_AS_OF_MS : Math.floor(asOf / 1_000);
     const { sightings, changes, cut } = await readSightings(reader, policy.tenant, asOfMs);

@@ -11,7 +11,8 @@ import { readEntity } from './entity-detail.ts';
 import { readEventDetail } from './event-detail.ts';
 import { addEventsRoute } from './events-api.ts';
 import { addExportRoute } from './export-api.ts';
-import { addIdentitiesRoutes } from './identities-api.ts';
+import { addIdentitiesRoutes, createKnow } from './identities-api.ts';
+import { addIssuersRoute } from './issuers-api.ts';
 import { createIdentities } from './identity.ts';
 import { openApiDocument } from './openapi.ts';
 import { sourcesText } from './sources-text.ts';
@@ -35,7 +36,7 @@ export interface QueryApiDeps {
 
 /**
  * The reading side of the API as a fastify plugin: `/v1/events`, `/v1/events/{id}`, `/v1/export`, `/v1/trace`, `/v1/chains/{id}`,
- * `/v1/entities/{key}`, `/v1/identities`, `/v1/identities/{key}`, `/v1/sources`, and without a credential `/healthz`, `/readyz`, `/openapi.json`. Every query names
+ * `/v1/entities/{key}`, `/v1/identities`, `/v1/identities/{key}`, `/v1/issuers`, `/v1/sources`, and without a credential `/healthz`, `/readyz`, `/openapi.json`. Every query names
  * the tenant of the policy first; nothing of a request becomes part of a query's text.
  */
 export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
@@ -59,7 +60,9 @@ export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
       );
       addEventsRoute(guarded, deps, tracer);
       addExportRoute(guarded, deps);
-      addIdentitiesRoutes(guarded, deps);
+      const know = createKnow(deps);
+      addIdentitiesRoutes(guarded, know);
+      addIssuersRoute(guarded, deps, know);
       addDeadLetterRoutes(guarded, deps);
       guarded.get<{ Params: { '*': string } }>('/v1/events/*', (request) =>
         readEventDetail({ reader, policy, rules, identities }, request.params['*']),

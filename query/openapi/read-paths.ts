@@ -4,6 +4,7 @@ import {
   exportQuery,
   identitiesQuery,
   identityQuery,
+  issuersQuery,
   sourcesQuery,
   traceQuery,
 } from '../api-schemas.ts';
@@ -45,6 +46,11 @@ export function queryPaths(): Json {
       'Whose an account is, step by step, and whether another is the same party',
       [path('key', 'a key or an e-mail address'), ...fromQuery(identityQuery)],
       { type: 'object' },
+    ),
+    '/v1/issuers': get(
+      'How good the evidence of each token issuer is, and what the issuer can mend',
+      fromQuery(issuersQuery),
+      { type: 'object', properties: { issuers: { type: 'array', items: { type: 'object' } } } },
     ),
     '/v1/sources': get(
       'What each source sent, against what was expected of it, and its gaps',

@@ -7,7 +7,7 @@ import { buildEvent, withSequence } from '../../ingest/issuer-kit/build-event.ts
 import { SECRETS, createTestIntake } from '../support/intake.ts';
 import type { TestIntake } from '../support/intake.ts';
 
-// What others publish with: the SDK of CloudEvents and curl, over real HTTP to the real door. kcat: test/kafka/kcat.test.ts.
+// What others publish with: the SDK of CloudEvents and curl, over real HTTP to the real door. kcat: test/kafka/cluster.test.ts.
 const SOURCE = 'https://broker.acme.example/eu1';
 const run = promisify(execFile);
 let intake: TestIntake;

@@ -11,6 +11,7 @@ import type { TestClusterOfOurs, TestProcess } from '../support/cluster.ts';
 import { scalar } from '../support/ingest-harness.ts';
 import { tokenEvent } from '../support/intake-samples.ts';
 import { describeOnKafka, rawKafka, withAdmin } from '../support/kafka-fixture.ts';
+import { missingForKcat, produceWithKcat } from '../support/kcat.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const ISSUER = tokenEvent.source;
@@ -18,6 +19,7 @@ const SECRET = 'issuer-bearer-token-0001';
 // What a server tells of itself is not counted.
 const SENT = "source != 'custody.self'";
 const INBOUND = 'issuers.of.others';
+const noKcat = missingForKcat();
 const POLICY = `
 tenant: acme
 sources:
@@ -41,6 +43,7 @@ describeOnKafka('the processes of a cluster', { brokers: 1, own: true }, (kafka)
   let store: Store;
   let producer: Producer;
   let sent = 0;
+  let published = 0;
 
   beforeAll(async () => {
     folder = await tempFolder();
@@ -192,6 +195,26 @@ describeOnKafka('the processes of a cluster', { brokers: 1, own: true }, (kafka)
       await vi.waitUntil(async () => (await readiness(second.url)) === '200 ', { timeout: 60_000 });
     }, 300_000);
 
+    test.skipIf(noKcat !== undefined)(
+      `kcat as publisher: structured and binary CloudEvents are accepted${noKcat === undefined ? '' : ` (skipped: ${noKcat})`}`,
+      async () => {
+        const [structured, binary] = [eventOf((sent += 1)), eventOf((sent += 1))];
+        const file = join(folder.path, 'kcat.json');
+        const produce = (headers: Record<string, string>, value: string): Promise<void> =>
+          produceWithKcat(kafka.addresses(), INBOUND, file, { key: 'kcat', headers, value });
+        await produce({ 'content-type': 'application/cloudevents+json' }, JSON.stringify(structured));
+        const { data, ...attributes } = binary;
+        const named = Object.entries(attributes).map(([name, value]) => [`ce_${name}`, String(value)]);
+        await produce({ ...Object.fromEntries(named), 'content-type': 'application/json' }, JSON.stringify(data));
+        published = 2;
+        await untilEvents(39);
+        const ends = `SELECT groupArray(disposition) FROM (SELECT toString(disposition) AS disposition FROM events WHERE endsWith(native_id, '${structured.id}') OR endsWith(native_id, '${binary.id}'))`;
+        expect(await scalar(store, ends)).toBe("['accepted','accepted']");
+        expect(await twice()).toBe(0);
+      },
+      300_000,
+    );
+
     test('a broker that goes away: the door says so, and all goes on when it is back', async () => {
       const [broker] = kafka.cluster().brokers;
       await broker?.stop('SIGKILL');
@@ -199,7 +222,7 @@ describeOnKafka('the processes of a cluster', { brokers: 1, own: true }, (kafka)
       broker?.start();
       await kafka.cluster().ready();
       for (let taken = 0; taken < 5; await sleep(200)) taken += (await push(1))[0] === 202 ? 1 : 0;
-      await vi.waitUntil(async () => Number((await counts()).split('\t')[3]) >= 42, {
+      await vi.waitUntil(async () => Number((await counts()).split('\t')[3]) >= 42 + published, {
         timeout: 150_000,
         interval: 300,
       });

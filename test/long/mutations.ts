@@ -1,12 +1,15 @@
 import { SOURCES } from '../../model/source.ts';
 import { surviveMutations } from '../support/mutate-samples.ts';
 
-// npm run test:mutations -- [ROUNDS] [SEED]: changes the samples of each source so many times (100,000) and gives them to
+// npm run test:mutations -- [ROUNDS] [SEED] [SOURCE...]: changes the samples of each source so many times (100,000) and gives them to
 // its adapter, which must never throw and never lose one. Ends with 1 and the seed and round that show a fault.
 const rounds = Number(process.argv[2] ?? 100_000);
 const seed = Number(process.argv[3] ?? 1);
+const asked = process.argv.slice(4);
+const sources = SOURCES.filter((source) => asked.length === 0 || asked.includes(source));
+if (sources.length < Math.max(1, asked.length)) throw new Error(`sources are ${SOURCES.join(', ')}`);
 let faults = 0;
-for (const source of SOURCES) {
+for (const source of sources) {
   const started = performance.now();
   try {
     const { accepted, refused, reasons } = surviveMutations(source, rounds, seed);
@@ -20,5 +23,5 @@ for (const source of SOURCES) {
     console.error(error);
   }
 }
-console.log(faults === 0 ? `${SOURCES.length} adapters survived, seed ${seed}` : `${faults} adapters FAILED`);
+console.log(faults === 0 ? `${sources.length} adapters survived, seed ${seed}` : `${faults} adapters FAILED`);
 process.exitCode = faults === 0 ? 0 : 1;

@@ -204,7 +204,7 @@ describeOnKafka('the processes of a cluster', { brokers: 1, own: true }, (kafka)
           produceWithKcat(kafka.addresses(), INBOUND, file, { key: 'kcat', headers, value });
         await produce({ 'content-type': 'application/cloudevents+json' }, JSON.stringify(structured));
         const { data, ...attributes } = binary;
-        const named = Object.entries(attributes).map(([name, value]) => [`ce_${name}`, String(value)]);
+        const named = Object.entries(attributes).map(([name, value]) => [`ce_${name}`, value]);
         await produce({ ...Object.fromEntries(named), 'content-type': 'application/json' }, JSON.stringify(data));
         published = 2;
         await untilEvents(39);

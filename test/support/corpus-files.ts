@@ -118,9 +118,30 @@ export const REAL_SERVER_FILES: readonly { readonly source: Source; readonly fil
   { source: 'keycloak.event', file: 'keycloak/keycloak-26.7.3/events-json-log.ndjson.gz', instance: 'sso.acme.example' },
   { source: 'keycloak.event', file: 'keycloak/keycloak-26.7.3/rest-events.ndjson.gz', instance: 'sso.acme.example/realms/acme' },
   { source: 'keycloak.event', file: 'keycloak/keycloak-26.7.3/rest-admin-events.ndjson.gz', instance: 'sso.acme.example/realms/acme' },
+  { source: 'keycloak.event', file: 'keycloak/keycloak-26.7.3/rest-master-admin-events.ndjson.gz', instance: 'sso.acme.example/realms/master' },
   { source: 'vault.audit', file: 'vault/openbao-2.6.2/audit.ndjson.gz', instance: 'lab' },
   { source: 'kubernetes.audit', file: 'kubernetes/apiserver-0.37.2/audit.ndjson.gz', instance: 'lab' },
 ]; // prettier-ignore
+
+/** Files of the corpus that hold no records of a source, and what they are; every other one is read above. */
+export const OTHER_FILES: Readonly<Record<string, string>> = {
+  'gitlab-id-token/transcribed-docs-id-token-claims.ndjson': 'claims of a token',
+  'hoop/hoop-e939597/ai_agents.ndjson': 'a list at the end of the run',
+  'hoop/hoop-e939597/api_keys.ndjson': 'a list at the end of the run',
+  'hoop/hoop-e939597/connections.ndjson': 'a list at the end of the run',
+  'hoop/hoop-e939597/users.ndjson': 'a list at the end of the run',
+  'hoop/hoop-e939597/gateway-api-audit.ndjson.gz': 'lines of stdout, which repeat what the audit log of the API holds',
+  'hoop/hoop-e939597/routed.ndjson.gz':
+    "bodies of an operator's own template, mostly no JSON; REST is the record (sources.md 1.12.1)",
+  'hoop/hoop-e939597/truth.ndjson.gz': 'the truth',
+  'keycloak/keycloak-26.7.3/tokens.ndjson.gz': 'tokens, for the truth',
+  'keycloak/keycloak-26.7.3/truth.ndjson.gz': 'the truth',
+  'kubernetes/apiserver-0.37.2/truth.ndjson.gz': 'the truth',
+  'kubernetes/apiserver-0.37.2/webhook-eventlists.ndjson.gz':
+    'deliveries: kubernetes-real-server.test.ts reads their items',
+  'vault/openbao-2.6.2/truth-edges.ndjson': 'the truth',
+  'vault/openbao-2.6.2/truth.ndjson.gz': 'the truth',
+};
 
 /** The installation that a line is from; the samples of client libraries name different hosts, else any will do. */
 export function hostOf(json: unknown): string {

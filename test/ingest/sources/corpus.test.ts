@@ -1,13 +1,21 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { adapterFor } from '../../../ingest/sources/registry.ts';
 import { ACTIONS } from '../../../model/action.ts';
 import { parseKey } from '../../../model/key.ts';
 import { SHARED, inputOf, readLines } from '../../support/adapter-input.ts';
-import { CORPUS_FILES, hostOf } from '../../support/corpus-files.ts';
+import { CORPUS_FILES, OTHER_FILES, REAL_SERVER_FILES, hostOf } from '../../support/corpus-files.ts';
 
 describe('corpus', () => {
+  test.skipIf(!existsSync(join(SHARED, 'corpus')))('no file of it is left out (needs ../shared/corpus)', () => {
+    const there = readdirSync(join(SHARED, 'corpus'), { recursive: true, encoding: 'utf8' }).filter(
+      (file) => /\.ndjson(?:\.gz)?$/.test(file) && !file.endsWith('.expected.ndjson'),
+    );
+    const read = [...CORPUS_FILES, ...REAL_SERVER_FILES].map(({ file }) => file);
+    expect([...new Set([...read, ...Object.keys(OTHER_FILES)])].toSorted()).toEqual(there.toSorted());
+  });
+
   test.skipIf(!existsSync(join(SHARED, 'corpus'))).each(CORPUS_FILES)(
     '$file (needs ../shared/corpus)',
     ({ source, file, instance, refused = [] }) => {

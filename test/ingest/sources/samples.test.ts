@@ -121,6 +121,8 @@ function shown(parsed: ParseResult): unknown {
     return {
       ...rest,
       content: undefined,
+      // What finds the other form of the event: test/ingest/worker/tellings.test.ts.
+      twin: undefined,
       family: undefined,
       source: undefined,
       occurred: `${formatMicros(occurred.at)} ${occurred.precision}`,

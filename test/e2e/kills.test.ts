@@ -4,14 +4,14 @@ import { importAgain, killImports, makeReference, seededRandom } from '../suppor
 import type { Reference } from '../support/kill-imports.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-const KILLS = 20;
+const KILLS = 50;
 
 let folder: Awaited<ReturnType<typeof tempFolder>>;
 let reference: Reference;
 
 beforeAll(async () => {
   folder = await tempFolder();
-  reference = await makeReference(folder.path, [1, 2]);
+  reference = await makeReference(folder.path);
 }, 120_000);
 afterAll(() => folder.remove());
 

@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { openTreeKeeper } from '../../ingest/trees/tree-keeper.ts';
 import { openStore } from '../../store/clickhouse.ts';
 import { readPartitions, readReach } from '../../store/log-state.ts';
-
-// Run by tests in a process of its own, because a process opens one data folder: dump-store.ts FOLDER [FILE]. Prints a
-// digest and a count of each table as JSON, in an order that does not depend on how rows came; with FILE also all rows.
-const [folder = '', file] = process.argv.slice(2);
+import type { StoreDigests } from './dump-folder.ts';
 
 /** What depends on when and by whom a row was written is left out. */
 const TABLES = {
@@ -20,24 +18,36 @@ const TABLES = {
 /** The same with every column, for a rebuild, which must give back all of them. */
 const WHOLE = { events: TABLES.events[1], event_keys: TABLES.event_keys[1], edges: TABLES.edges[1] } as const;
 
-const store = await openStore({ folder });
-const digests: Record<string, { rows: number; sha256: string }> = {};
-const dump = async (name: string, columns: string, table: string, order: string): Promise<void> => {
-  const sql = `SELECT ${columns} FROM ${table} ORDER BY ${order} FORMAT TSV`;
-  const bytes = await store.writer.bytes({ sql, params: {} });
-  let rows = 0;
-  for (const byte of bytes) if (byte === 0x0a) rows += 1;
-  digests[name] = { rows, sha256: createHash('sha256').update(bytes).digest('hex') };
-  if (file !== undefined) writeFileSync(`${file}.${name}.tsv`, bytes);
-};
-for (const [table, [columns, order]] of Object.entries(TABLES)) await dump(table, columns, table, order);
-for (const [table, order] of Object.entries(WHOLE)) await dump(`whole_${table}`, '*', table, order);
-// A process that was killed may have left a tree behind; it goes on from there, and must come to the same root.
-const keeper = await openTreeKeeper({ store });
-for (const place of await readPartitions(store.writer))
-  keeper.covered(place, (await readReach(store.writer, place)).covered + 1, 1);
-await keeper.sealed();
-await keeper.close();
-await dump('trees', 'topic, partition, max(leaf_to), hex(argMax(root_after, leaf_to))', 'tree_steps GROUP BY topic, partition', 'topic, partition'); // prettier-ignore
-await store.close();
-process.stdout.write(`${JSON.stringify(digests)}\n`);
+/**
+ * A digest and a count of each table of a data folder, in an order that does not depend on how rows came; with `file` the
+ * rows are written beside it. A process opens one folder at a time; it may open one after another.
+ */
+export async function dumpStore(folder: string, file?: string): Promise<StoreDigests> {
+  const store = await openStore({ folder });
+  const digests: Record<string, { rows: number; sha256: string }> = {};
+  const dump = async (name: string, columns: string, table: string, order: string): Promise<void> => {
+    const sql = `SELECT ${columns} FROM ${table} ORDER BY ${order} FORMAT TSV`;
+    const bytes = await store.writer.bytes({ sql, params: {} });
+    let rows = 0;
+    for (const byte of bytes) if (byte === 0x0a) rows += 1;
+    digests[name] = { rows, sha256: createHash('sha256').update(bytes).digest('hex') };
+    if (file !== undefined) writeFileSync(`${file}.${name}.tsv`, bytes);
+  };
+  for (const [table, [columns, order]] of Object.entries(TABLES)) await dump(table, columns, table, order);
+  for (const [table, order] of Object.entries(WHOLE)) await dump(`whole_${table}`, '*', table, order);
+  // A process that was killed may have left a tree behind; it goes on from there, and must come to the same root.
+  const keeper = await openTreeKeeper({ store });
+  for (const place of await readPartitions(store.writer))
+    keeper.covered(place, (await readReach(store.writer, place)).covered + 1, 1);
+  await keeper.sealed();
+  await keeper.close();
+  await dump('trees', 'topic, partition, max(leaf_to), hex(argMax(root_after, leaf_to))', 'tree_steps GROUP BY topic, partition', 'topic, partition'); // prettier-ignore
+  await store.close();
+  return digests;
+}
+
+// Run by tests whose own process holds a store: dump-store.ts FOLDER [FILE] prints the digests as JSON.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [folder = '', file] = process.argv.slice(2);
+  process.stdout.write(`${JSON.stringify(await dumpStore(folder, file))}\n`);
+}

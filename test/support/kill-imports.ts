@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
-import { dumpFolder, makeFolder } from './dump-folder.ts';
+import { makeFolder } from './dump-folder.ts';
 import type { StoreDigests } from './dump-folder.ts';
+import { dumpStore } from './dump-store.ts';
 import { RECEIVED_AT, writeMixedHooks } from './native-files.ts';
 import { startCli } from './run-cli.ts';
-import type { CliRun } from './run-cli.ts';
+import type { CliEnd, CliRun } from './run-cli.ts';
 
 export interface Counts {
   readonly accepted: number;
@@ -18,17 +19,27 @@ export interface Reference {
   readonly counts: Counts;
   readonly digests: StoreDigests;
   readonly lines: number;
-  /** Milliseconds from the first sign of the import to its end. */
+  /** Milliseconds from the start of the process to the first sign of the import, and from there to its end. */
+  readonly openMs: number;
   readonly importMs: number;
   readonly start: (folder: string) => CliRun;
 }
 
 const FIRST_SIGN = 'bytes';
+const KILLED_LINES = 2_500;
+const KILLS_A_FOLDER = 8;
+// A machine that was busy just while the reference was made must not have all others killed after their end.
+const MOST_MS = { open: 3_000, import: 8_000 } as const;
+// A process opens one data folder at a time.
+let comparing: Promise<unknown> = Promise.resolve();
 
-/** Writes the file and imports it in peace. Exit code 1: the file holds events that are refused or in conflict. */
-export async function makeReference(folder: string, seeds: readonly number[]): Promise<Reference> {
+/**
+ * Writes a file of so many lines and imports it in peace. Exit code 1: the file holds events that are refused or in
+ * conflict. The import is small, so that a kill costs little more than the start of a process.
+ */
+export async function makeReference(folder: string, most = KILLED_LINES): Promise<Reference> {
   const file = join(folder, 'hooks.ndjson');
-  const { lines } = writeMixedHooks(file, seeds);
+  const { lines } = writeMixedHooks(file, [1], most);
   const start = (data: string): CliRun =>
     startCli(
       [
@@ -38,16 +49,19 @@ export async function makeReference(folder: string, seeds: readonly number[]): P
       { cwd: folder },
     ); // prettier-ignore
   const data = makeFolder(join(folder, 'reference'));
+  const started = performance.now();
   const run = start(data);
   await run.says(FIRST_SIGN);
   const began = performance.now();
   const end = await run.end;
+  const importMs = performance.now() - began;
   if (end.code !== 1) throw new Error(`the reference import ended with ${end.code}: ${end.stderr}`);
   return {
     counts: JSON.parse(end.stdout) as Counts,
-    digests: await dumpFolder(data),
+    digests: await digestsOf(data),
     lines,
-    importMs: performance.now() - began,
+    openMs: Math.min(began - started, MOST_MS.open),
+    importMs: Math.min(importMs, MOST_MS.import),
     start,
   };
 }
@@ -84,9 +98,10 @@ export async function killImports(
   const count: KillCount = { kills: 0, begun: 0, folders: 0 };
   while (count.kills < most) {
     const data = makeFolder(join(folder, `killed-${count.folders}-${Math.floor(random() * 1e9)}`));
-    for (let inFolder = 0; count.kills < most && inFolder < 6; inFolder += 1)
-      if (!(await killOne(reference, data, random, count))) break;
-    const counts = await finish(reference, data);
+    let end: CliEnd | undefined;
+    for (let inFolder = 0; !end && count.kills < most && inFolder < KILLS_A_FOLDER; inFolder += 1)
+      end = await killOne(reference, data, random, count);
+    const counts = end ? countsOf(data, end) : await finish(reference, data);
     const total = counts.accepted + counts.duplicate + counts.conflict + sum(counts.rejected);
     if (total !== reference.lines) throw new Error(`${data}: ${total} counted, ${reference.lines} lines`);
     await compare(reference, data);
@@ -96,33 +111,45 @@ export async function killImports(
   return count;
 }
 
-/** False if the import came to its end before it was killed. */
-async function killOne(reference: Reference, data: string, random: () => number, count: KillCount): Promise<boolean> {
+/** How the import ended, if it came to its end before it was killed. */
+async function killOne(
+  reference: Reference,
+  data: string,
+  random: () => number,
+  count: KillCount,
+): Promise<CliEnd | undefined> {
   const run = reference.start(data);
   // One in eight dies before it has begun, while it opens the folder and completes what the one before it left.
   const begins = random() > 0.125;
   let hasBegun = false;
   if (begins) hasBegun = await run.says(FIRST_SIGN).then(() => true, () => false); // prettier-ignore
-  await sleep(random() * (begins ? reference.importMs : 1_500));
+  // Early moments are the cheap ones, and most of what can go wrong lies there; late ones come often enough.
+  await sleep(begins ? random() * random() * reference.importMs : random() * reference.openMs);
   run.child.kill('SIGKILL');
-  const { code, signal, stderr } = await run.end;
-  if (code !== null) {
-    if (code !== 1) throw new Error(`${data}: ended with ${code}: ${stderr}`);
-    return false;
-  }
-  if (signal === 'SIGKILL') count.kills += 1;
+  const end = await run.end;
+  if (end.code !== null) return end;
+  if (end.signal === 'SIGKILL') count.kills += 1;
   if (hasBegun) count.begun += 1;
-  return true;
+  return undefined;
 }
 
-async function finish(reference: Reference, data: string): Promise<Counts> {
-  const { code, stdout, stderr } = await reference.start(data).end;
-  if (code !== 0 && code !== 1) throw new Error(`${data}: the last import ended with ${code}: ${stderr}`);
+function countsOf(data: string, { code, stdout, stderr }: CliEnd): Counts {
+  if (code !== 0 && code !== 1) throw new Error(`${data}: an import ended with ${code}: ${stderr}`);
   return JSON.parse(stdout) as Counts;
 }
 
+async function finish(reference: Reference, data: string): Promise<Counts> {
+  return countsOf(data, await reference.start(data).end);
+}
+
+function digestsOf(data: string): Promise<StoreDigests> {
+  const digests = comparing.then(() => dumpStore(data));
+  comparing = digests.catch(() => undefined);
+  return digests;
+}
+
 async function compare(reference: Reference, data: string): Promise<void> {
-  const found = await dumpFolder(data);
+  const found = await digestsOf(data);
   for (const [table, { rows, sha256 }] of Object.entries(reference.digests)) {
     if (table.startsWith('whole_') || (found[table]?.rows === rows && found[table]?.sha256 === sha256)) continue;
     throw new Error(`${data}: ${table} has ${found[table]?.rows} rows, ${rows} expected, or they differ`);

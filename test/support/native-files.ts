@@ -60,9 +60,13 @@ export function writeNativeFiles(folder: string, deliveryCount: number, only = d
 
 /**
  * Writes a file of GitLab hooks in which everything occurs that can happen to an event: new, repeated, in conflict, from
- * the future, no JSON, of an unknown kind. Several seeds give several quarters.
+ * the future, no JSON, of an unknown kind. Several seeds give several quarters. At most `most` lines of it are written.
  */
-export function writeMixedHooks(path: string, seeds: readonly number[]): { readonly lines: number } {
+export function writeMixedHooks(
+  path: string,
+  seeds: readonly number[],
+  most = Number.MAX_SAFE_INTEGER,
+): { readonly lines: number } {
   const lines = seeds.flatMap((seed) =>
     createDemo(seed)
       .deliveries.filter(({ source }) => source === 'gitlab-webhook')
@@ -76,8 +80,9 @@ export function writeMixedHooks(path: string, seeds: readonly number[]): { reado
     if (index % 109 === 29) return [line, '{"object_kind":"unheard_of"}'];
     return [line];
   });
-  writeFileSync(path, `${mixed.join('\n')}\n`);
-  return { lines: mixed.length };
+  const written = mixed.slice(0, most);
+  writeFileSync(path, `${written.join('\n')}\n`);
+  return { lines: written.length };
 }
 
 function lastJob(deliveries: readonly Delivery[]): string {

@@ -23,7 +23,8 @@ export interface RemoteCarrier extends Carrier {
 
 /**
  * The workers of other processes (`custody ingest`), as far as the store shows them: a record is carried when its batch
- * was read back and noted. Waits look again with growing pauses, and end with `unavailable` when `signal` aborts.
+ * was read back and noted. Waits look again with growing pauses, also where the store does not answer for a while, for
+ * the workers wait for it too; they end with `unavailable` when `signal` aborts.
  */
 export function createRemoteCarrier(deps: {
   readonly reader: Reader;
@@ -33,7 +34,8 @@ export function createRemoteCarrier(deps: {
   const { reader, log, signal } = deps;
 
   async function isStored({ topic, partition }: TopicPartition, lastOffset: number): Promise<boolean> {
-    const reach = await readReach(reader, { topic, partition, sourceEpoch: SOURCE_EPOCH });
+    const reach = await readReach(reader, { topic, partition, sourceEpoch: SOURCE_EPOCH }).catch(ifAway);
+    if (!reach) return false;
     // Offsets behind the last record may be those of a transaction's marker: they are covered by a gap, without a note.
     return reach.derived >= lastOffset || (reach.covered >= lastOffset && reach.derived >= reach.record);
   }
@@ -63,7 +65,7 @@ export function createRemoteCarrier(deps: {
       }
     }
     for (const end = performance.now() + SEAL_MS; ; await sleep(MAX_LOOK_MS, undefined, { signal })) {
-      for (const seal of await readLastSeals(reader)) {
+      for (const seal of (await readLastSeals(reader).catch(ifAway)) ?? []) {
         const name = `${seal.topic}/${seal.partition}`;
         if (seal.sourceEpoch === SOURCE_EPOCH && seal.lastOffset >= (stored.get(name) ?? Infinity)) stored.delete(name);
       }
@@ -90,4 +92,8 @@ export function createRemoteCarrier(deps: {
         ),
       ),
   };
+}
+
+function ifAway(error: unknown): undefined {
+  if (!(error instanceof Problem) || error.code !== 'unavailable') throw error;
 }

@@ -7,22 +7,36 @@ import type { KafkaMessage } from './kafka-records.ts';
  */
 export const RECEIVED_HEADER = 'x-custody-received';
 
-/** A message as the log gives it to its readers. What has no such header was produced by others: its stamp is Kafka's. */
-export function recordOf(message: KafkaMessage): LoggedRecord {
-  const headers: [string, string][] = [];
-  let received: number | undefined;
-  for (const [name, value] of Object.entries(message.headers)) {
-    if (name === RECEIVED_HEADER) received = stampOf(value.toString('latin1'));
-    else headers.push([name, value.toString('utf8')]);
-  }
-  const stamped = Number(message.timestamp);
-  return {
-    offset: Number(message.offset),
-    // A record cannot have been received after the log had it.
-    timestampMs: received === undefined || received > stamped ? stamped : received,
-    key: message.key?.toString('utf8') ?? '',
-    value: message.value ?? Buffer.alloc(0),
-    headers: Object.fromEntries(headers),
+/**
+ * Gives messages as the log gives them to its readers. What has no such header was produced by others: its stamp is
+ * Kafka's. Records with equal headers one after another share one object, as those of an append to the embedded log do,
+ * so that what is made of headers is made once for them.
+ */
+export function createRecordReader(): (message: KafkaMessage) => LoggedRecord {
+  let raw = new Map<string, Buffer>();
+  let headers: Readonly<Record<string, string>> = {};
+  return (message) => {
+    const entries = Object.entries(message.headers);
+    const received = message.headers[RECEIVED_HEADER];
+    const own = entries.length - (received === undefined ? 0 : 1);
+    const isSame =
+      own === raw.size && entries.every(([name, value]) => name === RECEIVED_HEADER || raw.get(name)?.equals(value));
+    if (!isSame) {
+      const others = entries.filter(([name]) => name !== RECEIVED_HEADER);
+      // Copies, for the bytes are views into a whole fetch, which would be held by them.
+      raw = new Map(others.map(([name, value]) => [name, Buffer.from(value)]));
+      headers = Object.fromEntries(others.map(([name, value]) => [name, value.toString('utf8')]));
+    }
+    const stamped = Number(message.timestamp);
+    const claimed = received === undefined ? undefined : stampOf(received.toString('latin1'));
+    return {
+      offset: Number(message.offset),
+      // A record cannot have been received after the log had it.
+      timestampMs: claimed === undefined || claimed > stamped ? stamped : claimed,
+      key: message.key?.toString('utf8') ?? '',
+      value: message.value ?? Buffer.alloc(0),
+      headers,
+    };
   };
 }
 

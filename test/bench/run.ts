@@ -1,11 +1,13 @@
 import { benchChain } from './chain.ts';
 import { benchIngest } from './ingest.ts';
+import { benchKafka } from './kafka.ts';
 import { benchLedger } from './ledger.ts';
 import { benchPack } from './pack.ts';
 
 /** Benchmarks by name; `npm run bench -- NAME [ARGUMENTS]`, all of them without a name. */
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   ingest: benchIngest,
+  kafka: benchKafka,
   chain: benchChain,
   ledger: benchLedger,
   pack: benchPack,

@@ -7,7 +7,7 @@ import { readPartitions, readReach } from '../../store/log-state.ts';
 import type { StoreDigests } from './dump-folder.ts';
 
 /** What depends on when and by whom a row was written is left out. */
-const TABLES = {
+export const TABLES = {
   records: ['* EXCEPT (ingested_at, writer_epoch, salt, leaf), hex(salt), hex(leaf)', 'topic, source_epoch, partition, offset'],
   events: ['* EXCEPT (ingested_at, content_hash), hex(content_hash)', 'ref'],
   event_keys: ['* EXCEPT (ingested_at)', 'tenant, key, occurred_at, ref, role, field'],

@@ -12,7 +12,7 @@ let reference: Reference;
 beforeAll(async () => {
   folder = await tempFolder();
   reference = await makeReference(folder.path);
-}, 120_000);
+}, 300_000);
 afterAll(() => folder.remove());
 
 describe('kill -9 in the middle of an import', () => {

@@ -26,7 +26,7 @@ export interface Reference {
 }
 
 const FIRST_SIGN = 'bytes';
-const KILLED_LINES = 2_500;
+const KILLED_LINES = 3_000;
 const KILLS_A_FOLDER = 8;
 // A machine that was busy just while the reference was made must not have all others killed after their end.
 const MOST_MS = { open: 3_000, import: 8_000 } as const;

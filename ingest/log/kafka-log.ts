@@ -119,7 +119,16 @@ interface Asking {
   close(): Promise<void>;
 }
 
-/** A client for questions about topics. One that failed is replaced: it may hold connections to brokers that moved. */
+const ATTEMPTS = 2;
+
+function isRetriable(error: unknown): boolean {
+  return error instanceof Error && Reflect.get(error, 'retriable') === true;
+}
+
+/**
+ * A client for questions about topics. One that failed is replaced: it may hold connections to brokers that moved. What
+ * the client calls retriable is asked once more by the new one; else, and then, `unavailable`.
+ */
 export function createAdmin(create: () => Admin): Asking {
   let current: Promise<Admin> | undefined;
   async function connect(): Promise<Admin> {
@@ -131,16 +140,20 @@ export function createAdmin(create: () => Admin): Asking {
     client.then((connected) => connected.disconnect()).catch(() => undefined);
   return {
     async ask(work) {
-      const used = (current ??= connect());
-      try {
-        return await work(await used);
-      } catch (error) {
-        if (current === used) {
-          current = undefined;
-          void drop(used);
+      for (let attempt = 1; ; attempt += 1) {
+        const used = (current ??= connect());
+        try {
+          return await work(await used);
+        } catch (error) {
+          if (current === used) {
+            current = undefined;
+            void drop(used);
+          }
+          if (error instanceof Problem) throw error;
+          // After a restart another broker leads; the client asks the one that it knew, and does not look again by itself.
+          if (attempt < ATTEMPTS && isRetriable(error)) continue;
+          throw new Problem('unavailable', 'Kafka did not answer', {}, error);
         }
-        if (error instanceof Problem) throw error;
-        throw new Problem('unavailable', 'Kafka did not answer', {}, error);
       }
     },
     async close() {

@@ -126,7 +126,7 @@ async function untilStored(store: Store, log: EventLog): Promise<void> {
   for (const end = performance.now() + DRAIN_MS; ; await sleep(1_000)) {
     const missing: string[] = [];
     for (let partition = 0; partition < PARTITIONS; partition += 1) {
-      const last = (await log.endOffset({ topic: TOPIC, partition })) - 1;
+      const last = (await log.endOffset({ topic: TOPIC, partition }).catch(() => Infinity)) - 1;
       const sealed = `SELECT max(last_offset) FROM seals WHERE topic = '${TOPIC}' AND partition = ${partition} AND state = 'sealed'`;
       if (last >= 0 && Number(await scalar(store, sealed).catch(() => '-1')) < last) missing.push(String(partition));
     }

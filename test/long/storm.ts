@@ -21,6 +21,7 @@ import { tempFolder } from '../support/temp-folder.ts';
 // SIGTERM or SIGKILL, and another started; every 75 s a broker is restarted. Meanwhile events are appended with acks=all.
 // In the end nothing acknowledged may be missing, nothing may count twice, and rows and leaves must be those of one worker
 // that reads the same topic in peace. Exit code 1 if not. Ten minutes where nothing is said; not in CI.
+// Not proven yet: no run of it has come to its end so far, so what it finds in judging is to be looked at with care.
 const TOPIC = 'aws.cloudtrail';
 const PARTITIONS = 3;
 const SESSION_MS = 30_000;

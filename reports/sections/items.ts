@@ -79,11 +79,13 @@ function gather(items: readonly TestItem[]): readonly Line[] {
 }
 
 function sharedCells(item: TestItem, more: readonly TestItem[]): readonly Cell[] {
+  const { stratum, ...bare } = item;
+  const own = stratum !== undefined && more.every((other) => other.stratum === stratum) ? { stratum } : {};
   const times = [item, ...more].map(({ at }) => at).toSorted();
   return [
     cell(item.item, quiet(`and ${nounOf(more.length, 'more item')}`)),
     cell(bareTime(times[0] ?? item.at), quiet('to'), bareTime(times.at(-1) ?? item.at)),
-    cell(...findingOf({ ...item, finding: `${closed(item.finding)} The same holds for ${formatCount(more.length)} more.` })),
+    cell(...findingOf({ ...bare, ...own, finding: `${closed(item.finding)} The same holds for ${formatCount(more.length)} more.` })),
     cell(quiet('each item in check-result.json and in the population of the pack')),
   ];
 } // prettier-ignore

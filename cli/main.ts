@@ -6,6 +6,7 @@ import { checkCommand } from './commands/check.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
 import { deliverCommand } from './commands/deliver.ts';
 import { demoCommand } from './commands/demo.ts';
+import { dispositionsCommand } from './commands/dispositions.ts';
 import { exportCommand } from './commands/export.ts';
 import { identitiesCommand } from './commands/identities.ts';
 import { importCommand } from './commands/import.ts';
@@ -34,6 +35,7 @@ const COMMANDS: readonly Command[] = [
   identitiesCommand,
   exportCommand,
   checkCommand,
+  dispositionsCommand,
   reportCommand,
   verifyCommand,
   sourcesCommand,

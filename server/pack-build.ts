@@ -2,6 +2,7 @@ import { Problem } from '../model/problem.ts';
 import type { Policy } from '../model/policy.ts';
 import { formatMicros, parseStamp } from '../model/time.ts';
 import type { Micros } from '../model/time.ts';
+import { createDispositionReader } from '../query/dispositions/read-dispositions.ts';
 import { createTracer } from '../query/trace.ts';
 import { buildPack } from '../reports/build-pack.ts';
 import type { PackSources } from '../reports/build-pack.ts';
@@ -29,11 +30,15 @@ export function createPackBuild(deps: PackBuildDeps, reader: Reader): BuildJob {
 
 function packSources({ policy, holder, record }: PackBuildDeps, reader: Reader): PackSources {
   const tracer = createTracer(reader, policy);
+  const said = createDispositionReader(reader, policy);
   return {
     async check({ framework, from, to, asOf }) {
       await holder.sealed();
       const period = { from: microsOf(from), to: microsOf(to), asOf: microsOf(asOf) };
-      const pack = await runPackCheck({ reader, policy }, { framework, ...period });
+      const pack = await runPackCheck(
+        { reader, policy },
+        { framework, ...period },
+      );
       await record(pack.check, { framework, ...period });
       return pack;
     },
@@ -46,6 +51,9 @@ function packSources({ policy, holder, record }: PackBuildDeps, reader: Reader):
           return undefined;
         throw error;
       }
+    },
+    async dispositions(ids, asOf) {
+      return [...(await said.of(ids, microsOf(asOf))).values()];
     },
     ledger: ({ asOf, checkpoint }) =>
       readPackLedger({ reader, tenant: policy.tenant, holder }, Math.floor(microsOf(asOf) / 1_000), checkpoint),

@@ -24,6 +24,7 @@ import type { Store } from '../store/clickhouse.ts';
 import type { Reader } from '../store/query.ts';
 import type { Authorize } from './authorize.ts';
 import { rememberKeys } from './fetch-keys.ts';
+import { createDispositionsApi } from './dispositions-api.ts';
 import { createPackBuild } from './pack-build.ts';
 import { createPolls } from './polls.ts';
 import { createRebuildApi } from './rebuild-api.ts';
@@ -32,6 +33,7 @@ import { createCheckRecorder } from './record-checks.ts';
 import type { RecordCheck } from './record-checks.ts';
 import { createReplayApi } from './replay-api.ts';
 import type { Metrics } from './metrics.ts';
+import { createSelfLog } from '../ingest/self-log.ts';
 import { createSettle } from './settle.ts';
 import type { Carrier } from './worker-holder.ts';
 
@@ -85,9 +87,21 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
     guarded.addHook('preHandler', async (request) => {
       if (Object.keys(request.query as object).length > 0) await holder.sealed();
     });
-    await guarded.register(createControlsApi({ reader, policy, now, record }));
+    await guarded.register(
+      createControlsApi({ reader, policy, now, record }),
+    );
   });
   const { tenant } = policy;
+  await app.register(
+    createDispositionsApi({
+      reader,
+      policy,
+      authorize,
+      self: createSelfLog(deps.log, tenant, now),
+      settle: createSettle(worker.worker, deps.store.reader),
+      now,
+    }),
+  );
   const { keys, published } = holder;
   await app.register(createLogApi({ reader: deps.store.reader, tenant, authorize, keys, published, now }));
   const jobs = await createReportJobs({

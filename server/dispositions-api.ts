@@ -37,6 +37,8 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/;
 
 interface Deps extends DispositionsApiDeps {
   readonly dispositions: DispositionReader;
+  /** Acts that are durable and cannot be read back yet, by their id: the next act is judged by them too. */
+  readonly unread: Map<string, { readonly exception: string; readonly act: DispositionAct }>;
 }
 
 /**
@@ -46,7 +48,7 @@ interface Deps extends DispositionsApiDeps {
  * other content refused (409). What is refused leaves nothing behind.
  */
 export function createDispositionsApi(given: DispositionsApiDeps): FastifyPluginAsync {
-  const deps: Deps = { ...given, dispositions: createDispositionReader(given.reader, given.policy) };
+  const deps: Deps = { ...given, dispositions: createDispositionReader(given.reader, given.policy), unread: new Map() }; // prettier-ignore
   const callers = new WeakMap<FastifyRequest, Principal>();
   // One after the other: each is judged by what stood before it.
   let tail: Promise<unknown> = Promise.resolve();
@@ -90,7 +92,8 @@ interface Disposed {
 async function dispose(deps: Deps, { exception: name, body, id, caller }: Asked): Promise<Disposed> {
   const { dispositions, now, self } = deps;
   const exception = await dispositions.exception(name);
-  const [acts, identities] = await Promise.all([dispositions.actsOn(name), dispositions.identities()]);
+  const [stored, identities] = await Promise.all([dispositions.actsOn(name), dispositions.identities()]);
+  const acts = [...stored, ...unreadOf(deps, name, stored)];
   const held = acts.find((act) => act.id === id);
   if (held) {
     if (canonicalJson(asked(held.said)) !== canonicalJson(body))
@@ -112,11 +115,18 @@ async function dispose(deps: Deps, { exception: name, body, id, caller }: Asked)
     actor: { kind, key, ...(display === undefined ? {} : { display }) },
   };
   const range = await self.tellAll([{ act: told, at, id }]);
+  deps.unread.set(id, { exception: name, act });
   const isStored = await deps.settle([range], AbortSignal.timeout(SETTLE_MS)).then(
     () => true,
     () => false,
   );
   return { status: isStored ? 201 : 202, id, dispositions: foldDispositions(name, [...acts, act], identities) };
+}
+
+/** What was written here and is not read back yet; what is read back is forgotten. */
+function unreadOf({ unread }: Deps, exception: string, stored: readonly DispositionAct[]): readonly DispositionAct[] {
+  for (const { id } of stored) unread.delete(id);
+  return [...unread.values()].flatMap((one) => (one.exception === exception ? [one.act] : []));
 }
 
 /** What the run had found. It must be of the same test, and of a time behind the exception: of the population since. */

@@ -9,6 +9,7 @@ import type { PackSources } from '../reports/build-pack.ts';
 import type { BuildJob } from '../reports/make-report.ts';
 import { runPackCheck } from '../reports/pack/populations.ts';
 import type { Reader } from '../store/query.ts';
+import { ledgerOf } from './ledger-evidence.ts';
 import type { LogHolder } from './log-holder.ts';
 import { readPackLedger } from './pack-ledger.ts';
 import type { RecordCheck } from './record-checks.ts';
@@ -36,7 +37,7 @@ function packSources({ policy, holder, record }: PackBuildDeps, reader: Reader):
       await holder.sealed();
       const period = { from: microsOf(from), to: microsOf(to), asOf: microsOf(asOf) };
       const pack = await runPackCheck(
-        { reader, policy },
+        { reader, policy, ledger: ledgerOf(reader, policy, holder) },
         { framework, ...period },
       );
       await record(pack.check, { framework, ...period });

@@ -28,6 +28,7 @@ import { createDispositionsApi } from './dispositions-api.ts';
 import { createPackBuild } from './pack-build.ts';
 import { createPolls } from './polls.ts';
 import { createRebuildApi } from './rebuild-api.ts';
+import { ledgerOf } from './ledger-evidence.ts';
 import type { LogHolder } from './log-holder.ts';
 import { createCheckRecorder } from './record-checks.ts';
 import type { RecordCheck } from './record-checks.ts';
@@ -88,7 +89,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       if (Object.keys(request.query as object).length > 0) await holder.sealed();
     });
     await guarded.register(
-      createControlsApi({ reader, policy, now, record }),
+      createControlsApi({ reader, policy, now, record, ledger: ledgerOf(reader, policy, holder) }),
     );
   });
   const { tenant } = policy;

@@ -39,6 +39,8 @@ interface Span extends RecordDay {
   readonly from: number;
   readonly to: number;
   readonly head?: TreeHead;
+  /** The head that covers one leaf more, where that leaf is looked at too. */
+  readonly beyond?: TreeHead;
 }
 
 const NO_CHECKPOINT = 'No signed checkpoint covers the records of that day';
@@ -100,12 +102,17 @@ async function readSpans(
     const [tree] = own;
     if (!tree) continue;
     const placed = (await Promise.all(groupBy(own, (row) => String(row.source_epoch)).map((list) => place(reader, list)))).flat(); // prettier-ignore
-    const found = await reader.read(findFirstHeads(tree, placed.map(({ to }) => to), checkpoint.size)); // prettier-ignore
+    const sizes = placed.flatMap(({ to }) => [to, to + 1]);
+    const found = await reader.read(findFirstHeads(tree, sizes, checkpoint.size));
     const places = new Map(found.map(({ wanted, place: at }) => [wanted, at]));
     const heads = new Map((await readHeadsAt(reader, [...new Set(places.values())])).map((head) => [head.place, head]));
+    const starts = new Set(placed.map((span) => span.from));
     for (const span of placed) {
       const head = heads.get(places.get(span.to) ?? -1);
-      spans.push({ ...span, ...(head ? { head } : {}) });
+      // Where no other day goes on, one leaf more is looked at, if there is one: a record that was taken out at the end of
+      // the day would not be missed else.
+      const beyond = starts.has(span.to) ? undefined : heads.get(places.get(span.to + 1) ?? -1);
+      spans.push({ ...span, ...(head ? { head } : {}), ...(beyond ? { beyond, to: span.to + 1 } : {}) });
     }
   }
   return spans;
@@ -125,7 +132,7 @@ async function place(reader: Reader, rows: readonly LeafSpanRow[]): Promise<read
     topic,
     partition,
     from: leafAt(steps, offsets.first) ?? 0,
-    to: (leafAt(steps, offsets.last) ?? Number.MAX_SAFE_INTEGER - 1) + 1,
+    to: (leafAt(steps, offsets.last) ?? Number.MAX_SAFE_INTEGER - 2) + 1,
   }));
 }
 
@@ -143,7 +150,11 @@ async function judgeSpans(
   const answers = new Map<string, LedgerAnswer>();
   for (const own of groupBy(spans, (span) => `${span.topic}/${span.partition}`)) {
     const [tree] = own;
-    const heads = [...new Map(own.flatMap(({ head }) => (head ? [[head.place, head]] : []))).values()] as TreeHead[];
+    const heads = [
+      ...new Map(
+        own.flatMap(({ head, beyond }) => [head, beyond].flatMap((one) => (one ? [[one.place, one]] : []))),
+      ).values(),
+    ] as TreeHead[];
     const fault = await faultOfHeads(reader, heads, checkpoint);
     const covered = own.filter(({ head }) => head !== undefined);
     const from = Math.min(...covered.map((span) => span.from));

@@ -32,9 +32,10 @@ export async function recomputeTree(
   const sorted = heads.toSorted((a, b) => a.size - b.size);
   const end = sorted.at(-1)?.size ?? 0;
   if (end <= from) return [];
-  const steps = await readStepsOfLeaves(reader, tree, Math.max(0, from - 1), end);
-  const first = steps.find((step) => step.leafFrom <= from && from < step.leafTo);
+  const [first] = await readStepsOfLeaves(reader, tree, from, from + 1);
   const start = first?.leafFrom ?? from;
+  // The step before is read too: where it ends, the tree is taken up.
+  const steps = await readStepsOfLeaves(reader, tree, Math.max(0, start - 1), end);
   let own = frontierAt(steps, start);
   const runs = joinSteps(steps);
   const segments: CheckedSegment[] = [];

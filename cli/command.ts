@@ -23,17 +23,18 @@ export interface Arguments {
 
 export interface Command {
   readonly name: string;
-  readonly summary: string;
   /** Usage line, what it does, examples: what `--help` prints above the options. */
   readonly help: string;
   readonly options: OptionsConfig;
+  /** Which of the common options it takes; all of them when left out. */
+  readonly common?: readonly CommonOption[];
   /** One line an option, for `--help`. */
   readonly describe: Readonly<Record<string, string>>;
   /** Gives the exit code: 0 ok, 1 findings. Throws a Problem otherwise. */
   run(args: Arguments, context: CommandContext): Promise<number>;
 }
 
-/** Options that every command takes. */
+/** Options that most commands take. */
 export const COMMON_OPTIONS = {
   data: { type: 'string' },
   config: { type: 'string' },
@@ -41,6 +42,8 @@ export const COMMON_OPTIONS = {
   format: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies OptionsConfig;
+
+export type CommonOption = Exclude<keyof typeof COMMON_OPTIONS, 'help'>;
 
 export const COMMON_DESCRIBE: Readonly<Record<string, string>> = {
   data: 'the data folder (default ./custody-data, or CUSTODY_DATA)',
@@ -50,12 +53,17 @@ export const COMMON_DESCRIBE: Readonly<Record<string, string>> = {
   help: 'this page',
 };
 
+function commonOf({ common }: Command): OptionsConfig {
+  const taken: readonly string[] = common ?? Object.keys(COMMON_OPTIONS);
+  return Object.fromEntries(Object.entries(COMMON_OPTIONS).filter(([name]) => name === 'help' || taken.includes(name)));
+}
+
 /** Reads the arguments of a command; a Problem of code `usage` names what is wrong and what exists. */
 export function readArguments(command: Command, argv: readonly string[]): Arguments {
   try {
     const { values, positionals } = parseArgs({
       args: [...argv],
-      options: { ...COMMON_OPTIONS, ...command.options },
+      options: { ...commonOf(command), ...command.options },
       allowPositionals: true,
       strict: true,
     });
@@ -146,7 +154,7 @@ export function formatOption<Format extends string>(args: Arguments, formats: re
 /** The page that `--help` prints. */
 export function helpOf(command: Command): string {
   const described = { ...COMMON_DESCRIBE, ...command.describe };
-  const names = [...Object.keys(command.options), ...Object.keys(COMMON_OPTIONS)];
+  const names = [...Object.keys(command.options), ...Object.keys(commonOf(command))];
   const width = Math.max(...names.map((name) => name.length)) + 4;
   const lines = names.map((name) => `  ${`--${name}`.padEnd(width)}${described[name] ?? ''}`);
   return `${command.help.trim()}\n\nOptions\n${lines.join('\n')}\n\nExit codes: 0 ok, 1 findings, 2 wrong usage or configuration, 3 could not run.\n`;

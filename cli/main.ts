@@ -1,52 +1,8 @@
 import { Problem } from '../model/problem.ts';
 import { helpOf, readArguments, textOption } from './command.ts';
-import type { Command, CommandContext } from './command.ts';
+import type { CommandContext } from './command.ts';
+import { COMMANDS } from './commands.ts';
 import { packageVersion, readSettings } from './settings.ts';
-import { checkCommand } from './commands/check.ts';
-import { deadLettersCommand } from './commands/dead-letters.ts';
-import { deliverCommand } from './commands/deliver.ts';
-import { demoCommand } from './commands/demo.ts';
-import { dispositionsCommand } from './commands/dispositions.ts';
-import { exportCommand } from './commands/export.ts';
-import { identitiesCommand } from './commands/identities.ts';
-import { importCommand } from './commands/import.ts';
-import { ingestCommand } from './commands/ingest.ts';
-import { pollCommand } from './commands/poll.ts';
-import { issuerCheckCommand } from './commands/issuer-check.ts';
-import { policyCommand } from './commands/policy.ts';
-import { rebuildCommand } from './commands/rebuild.ts';
-import { reportCommand } from './commands/report.ts';
-import { serveCommand } from './commands/serve.ts';
-import { sourcesCommand } from './commands/sources.ts';
-import { startCommand } from './commands/start.ts';
-import { timelineCommand } from './commands/timeline.ts';
-import { topicsCommand } from './commands/topics.ts';
-import { traceCommand } from './commands/trace.ts';
-import { verifyCommand } from './commands/verify.ts';
-
-const COMMANDS: readonly Command[] = [
-  demoCommand,
-  startCommand,
-  importCommand,
-  deliverCommand,
-  pollCommand,
-  traceCommand,
-  timelineCommand,
-  identitiesCommand,
-  exportCommand,
-  checkCommand,
-  dispositionsCommand,
-  reportCommand,
-  verifyCommand,
-  sourcesCommand,
-  deadLettersCommand,
-  issuerCheckCommand,
-  policyCommand,
-  rebuildCommand,
-  serveCommand,
-  ingestCommand,
-  topicsCommand,
-];
 
 /** Runs one command line and gives its exit code (design.md 8). Never throws. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -63,7 +19,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     const asked = COMMANDS.find((command) => command.name === rest[0]);
-    await write(asked ? helpOf(asked) : overview());
+    await write(asked ? helpOf(await asked.load()) : overview());
     return name === undefined ? 2 : 0;
   }
   if (name === '--version' || name === '-v') {
@@ -74,12 +30,13 @@ async function dispatch(argv: readonly string[]): Promise<number> {
 }
 
 async function runCommand(name: string, argv: readonly string[]): Promise<number> {
-  const command = COMMANDS.find((entry) => entry.name === name);
-  if (!command)
+  const entry = COMMANDS.find((one) => one.name === name);
+  if (!entry)
     throw new Problem(
       'usage',
-      `there is no command "${name}". Commands: ${COMMANDS.map((entry) => entry.name).join(', ')}`,
+      `there is no command "${name}". Commands: ${COMMANDS.map((one) => one.name).join(', ')}`,
     );
+  const command = await entry.load();
   const args = readArguments(command, argv);
   if (args.values['help'] === true) {
     await write(helpOf(command));

@@ -52,3 +52,8 @@ function drawBar(share: number): string {
   const full = Math.max(0, Math.min(BAR_WIDTH, Math.round(share * BAR_WIDTH)));
   return `[${'#'.repeat(full)}${'.'.repeat(BAR_WIDTH - full)}]`;
 }
+
+/** A number with its noun: "1 exception", "6 981 deliveries". */
+export function countOf(count: number, noun: string, plural = `${noun}s`): string {
+  return `${formatCount(count)} ${count === 1 ? noun : plural}`;
+}

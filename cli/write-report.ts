@@ -8,11 +8,10 @@ import type { FrameworkId } from '../model/control.ts';
 import { Problem } from '../model/problem.ts';
 import type { ReportFile, ReportJob } from '../reports/job-store.ts';
 import type { Manifest } from '../reports/pack/manifest.ts';
-import { unpackPack } from '../reports/pack/unpack.ts';
 import { readJson, readLines } from './api.ts';
 import type { Api } from './api.ts';
 import type { CommandContext } from './command.ts';
-import { createProgress } from './progress.ts';
+import { countOf, createProgress } from './progress.ts';
 
 export interface WrittenReport {
   readonly framework: FrameworkId;
@@ -62,8 +61,9 @@ export async function writeReport(
   await mkdir(folder, { recursive: true });
   const path = join(folder, zip.name);
   await fetchFile(api, job.id, zip, path);
+  const { unpackPack } = await import('../reports/pack/unpack.ts');
   const target = await unpackPack(path, folder, pack.name);
-  progress.finish(`${target}, ${pack.files} files, ${pdf.pages} pages`);
+  progress.finish(`${target}, ${countOf(pack.files, 'file')}, ${countOf(pdf.pages ?? 0, 'page')}`);
   return {
     framework: body.framework,
     status: pack.status,

@@ -178,6 +178,12 @@ export function eventKey(family: string, nativeId: string): string {
   return `event:${family}/${escapeControls(nativeId)}`;
 }
 
+/** The family and the native id of an event's name; undefined if it is none. The family itself holds no "/". */
+export function parseEventName(name: string): { readonly family: string; readonly nativeId: string } | undefined {
+  const found = /^event:([a-z0-9.]+)\/(.+)$/s.exec(name);
+  return found ? { family: found[1] ?? '', nativeId: found[2] ?? '' } : undefined;
+}
+
 // eslint-disable-next-line no-control-regex -- the point is to find control characters
 const CONTROLS = /[\u0000-\u001f\u007f]/;
 // eslint-disable-next-line no-control-regex -- the same, each of them

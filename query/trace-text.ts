@@ -88,7 +88,7 @@ function story(chain: Chain): readonly string[] {
   return [
     'What happened (UTC)',
     ...shown.flatMap((event) => eventText(event, touched.has(event.event))),
-    ...(left > 0 ? [`  ... and ${left} more events; --format json has them all`] : []),
+    ...(left > 0 ? [`  ... and ${left} more ${left === 1 ? 'event' : 'events'}; --format json has them all`] : []),
     '',
   ];
 }

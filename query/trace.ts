@@ -1,6 +1,5 @@
 import type { Chain } from '../model/chain.ts';
 import type { SourceState } from '../model/control.ts';
-import { parseKey } from '../model/key.ts';
 import type { Policy } from '../model/policy.ts';
 import { Problem } from '../model/problem.ts';
 import type { Micros } from '../model/time.ts';
@@ -10,12 +9,12 @@ import type { StoredEvent } from '../store/stored-event.ts';
 import { buildChain } from './chains/build-chain.ts';
 import type { Graph } from './chains/graph.ts';
 import { loadGraph, NO_AS_OF_MS } from './chains/load-graph.ts';
-import { parseEventName } from './chains/read-events.ts';
 import { createRules } from './chains/rules.ts';
 import { readIdentityChanges } from './identities/accounts.ts';
 import { createIdentities, vouchedBy } from './identity.ts';
 import { rememberUntilChange } from './remember.ts';
 import { readSources } from './sources.ts';
+import { checkTraceable } from './traceable.ts';
 
 /** Answers questions about chains. What the policy says is compiled once; the state of the sources is read when it changed. */
 export interface Tracer {
@@ -26,8 +25,6 @@ export interface Tracer {
   /** What is known of each source. */
   sources(asOf?: Micros): Promise<readonly SourceState[]>;
 }
-
-const MAX_KEY_CHARS = 2_048;
 
 /** Makes the tracer of one tenant. */
 export function createTracer(reader: Reader, policy: Policy): Tracer {
@@ -63,31 +60,4 @@ function asOfMsOf(asOf: Micros | undefined): number {
 // What a register said of accounts counts for a chain although it is no part of it.
 function withChanges(graph: Graph, changes: readonly StoredEvent[]): readonly StoredEvent[] {
   return [...graph.events.values(), ...changes.filter((event) => !graph.events.has(event.ref))];
-}
-
-/** Refuses what no chain can begin with, saying what can be asked instead. */
-function checkTraceable(key: string): void {
-  if (key === '' || key.length > MAX_KEY_CHARS) {
-    throw new Problem('invalid_request', `A key has 1 to ${MAX_KEY_CHARS} characters.`);
-  }
-  if (key.startsWith('event:')) {
-    if (parseEventName(key) !== undefined) return;
-    throw new Problem(
-      'invalid_request',
-      'An event is named event:<family>/<id>, such as event:aws.cloudtrail/5664e1c3-....',
-    );
-  }
-  const parsed = parseKey(key);
-  if (parsed === undefined) {
-    throw new Problem(
-      'invalid_request',
-      'This is no key that Custody knows. A key is <type>:<scope>/<id>, such as gitlab:job:gitlab.example/4711.',
-    );
-  }
-  if (parsed.class === 'hub') {
-    throw new Problem(
-      'invalid_request',
-      `${parsed.type} stands for many flows, not for one. Ask for its events (/v1/events?where=key=...) or for what is known of it (/v1/entities/...).`,
-    );
-  }
 }

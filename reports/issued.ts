@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { canonicalJson } from '../model/canonical-json.ts';
 import type { FrameworkId, SupplementTo, TestResult } from '../model/control.ts';
 import { Problem } from '../model/problem.ts';
+import { nounOf } from './wording.ts';
 import type { ReportJob } from './job-store.ts';
 import type { SamplingPlan } from './pack/pack-model.ts';
 import type { ReportRequest } from './report-request.ts';
@@ -84,7 +85,7 @@ export function alreadyIssued(report: Pick<IssuedReport, 'version' | 'as_of' | '
 export function supplementTo(before: IssuedReport, reason: string, tests: readonly TestResult[]): SupplementTo {
   const old = new Map(before.results.map((one) => [one.test, one]));
   const tell = (one: Pick<TestResult, 'result' | 'exceptions' | 'undetermined'>, items: number | undefined): string =>
-    `${one.result}, ${one.exceptions} exceptions, ${one.undetermined} undetermined, ${items ?? 0} items`;
+    `${one.result}, ${nounOf(one.exceptions, 'exception')}, ${one.undetermined} undetermined, ${nounOf(items ?? 0, 'item')}`;
   const changes = tests.flatMap((test) => {
     const then = old.get(test.test);
     const now = tell(test, test.population.count);

@@ -18,7 +18,8 @@ export interface PackBuildDeps {
   readonly policy: Policy;
   readonly version: string;
   readonly holder: LogHolder;
-  readonly record: RecordCheck;
+  /** None where this process only reads its store: the pack holds its results itself. */
+  readonly record: RecordCheck | undefined;
 }
 
 /** How the report jobs of this process make a model: from the store, as of the moment of the request. */
@@ -40,7 +41,7 @@ function packSources({ policy, holder, record }: PackBuildDeps, reader: Reader):
         { reader, policy, ledger: ledgerOf(reader, policy, holder) },
         { framework, ...period },
       );
-      await record(pack.check, { framework, ...period });
+      await record?.(pack.check, { framework, ...period });
       return pack;
     },
     async trace(key, asOf) {

@@ -88,8 +88,9 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
     guarded.addHook('preHandler', async (request) => {
       if (Object.keys(request.query as object).length > 0) await holder.sealed();
     });
+    const mayKeep = (authorization: string | undefined): Promise<unknown> => authorize(authorization, 'report');
     await guarded.register(
-      createControlsApi({ reader, policy, now, record, ledger: ledgerOf(reader, policy, holder) }),
+      createControlsApi({ reader, policy, now, record, mayKeep, ledger: ledgerOf(reader, policy, holder) }),
     );
   });
   const { tenant } = policy;
@@ -153,9 +154,10 @@ async function addDoors(app: FastifyInstance, deps: RoutesDeps, reader: Reader):
 }
 
 /** Results are kept beside the evidence; a server that may only read answers them and keeps none. */
-function recorderOf({ store, policy, now, version }: RoutesDeps): RecordCheck {
+/** None where this process only reads its store. */
+function recorderOf({ store, policy, now, version }: RoutesDeps): RecordCheck | undefined {
   const { reader, writer } = store;
-  return writer ? createCheckRecorder({ store: { reader, writer }, policy, now, version }) : () => Promise.resolve();
+  return writer && createCheckRecorder({ store: { reader, writer }, policy, now, version });
 }
 
 function receiptSigner({ policy, saltKey, holder }: RoutesDeps): ReturnType<typeof createReceiptSigner> {

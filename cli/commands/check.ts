@@ -3,8 +3,8 @@ import type { Api } from '../api.ts';
 import { formatOption, frameworkOption, periodOption, refuseArguments, timeOption } from '../command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { openApi } from '../open-api.ts';
-import { FRAMEWORK_IDS } from '../../query/frameworks/registry.ts';
 import type { CheckResult } from '../../model/control.ts';
+import { Problem } from '../../model/problem.ts';
 import { backtestText } from '../../query/controls/backtest.ts';
 import type { Backtest } from '../../query/controls/backtest.ts';
 import type { StoredRun } from '../../query/controls/period-figures.ts';
@@ -13,13 +13,13 @@ import { checkText } from '../../query/controls/check-text.ts';
 
 export const checkCommand: Command = {
   name: 'check',
-  summary: 'run the control tests over a period',
   help: `
 Usage: custody check --framework soc2|iso27001|all --from TIME --to TIME [--as-of TIME] [options]
 
 Runs each control test over its whole population: every item passes, is an exception, or cannot be decided and says why.
 --as-of shows what was known then: only what had arrived by that moment counts. The same inputs give the same bytes.
-Each result is kept with its digest; with --as-of it is also compared with what was kept of the same period and as-of.
+Each result is kept with its digest, where the caller may report; with --as-of it is also compared with what was kept of
+the same period and as-of.
 --backtest N runs the same tests over the N windows of the same length before the period, and tells what drifted.
 The exit code is 1 where a test notes exceptions, cannot conclude, or differs from what was kept.
 
@@ -46,6 +46,7 @@ The exit code is 1 where a test notes exceptions, cannot conclude, or differs fr
     refuseArguments(args, 'check');
     const format = formatOption(args, ['text', 'json']);
     const tests = args.values['test'];
+    const { FRAMEWORK_IDS } = await import('../../query/frameworks/registry.ts');
     const query = {
       framework: frameworkOption(args, FRAMEWORK_IDS, 'check'),
       ...periodOption(args, 'check'),
@@ -57,7 +58,7 @@ The exit code is 1 where a test notes exceptions, cannot conclude, or differs fr
       const windows = args.values['backtest'];
       if (typeof windows === 'string') return await showBacktest(api, { ...query, windows }, format, context);
       const stored = query.as_of === undefined ? undefined : await readStored(api, query);
-      const result = await readJson<CheckResult>(await api.send('GET', pathWith('/v1/check', query)));
+      const result = await checkAndKeep(api, query, context);
       const comparison = stored && compareWithStored(result, stored);
       // The result alone goes to stdout, so that the same inputs give the same bytes; what was kept is told beside it.
       if (comparison) context.say(comparisonText(comparison));
@@ -71,6 +72,22 @@ The exit code is 1 where a test notes exceptions, cannot conclude, or differs fr
     }
   },
 };
+
+/** Runs the tests and has the result kept; whoever may only read gets the result alone, and is told. */
+async function checkAndKeep(
+  api: Api,
+  query: Record<string, string | undefined>,
+  context: CommandContext,
+): Promise<CheckResult> {
+  const path = pathWith('/v1/check', query);
+  try {
+    return await readJson<CheckResult>(await api.send('POST', path));
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'forbidden') throw error;
+    context.say(`the result is not kept: ${error.message}\n`);
+    return readJson<CheckResult>(await api.send('GET', path));
+  }
+}
 
 /** What was kept of the period and as-of before this run. */
 async function readStored(

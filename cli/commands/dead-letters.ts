@@ -11,7 +11,6 @@ const FILTERS = ['source', 'instance', 'reason', 'offset', 'replay'] as const;
 
 export const deadLettersCommand: Command = {
   name: 'dead-letters',
-  summary: 'records that were rejected: list them, look at one, replay them',
   help: `
 Usage: custody dead-letters list [filters] [--limit N] [--cursor TEXT] [options]
        custody dead-letters show ID [options]

@@ -5,7 +5,7 @@ import { formatOption } from '../command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { settledText } from '../settled.ts';
 import { openApi } from '../open-api.ts';
-import { createProgress, formatCount } from '../progress.ts';
+import { countOf, createProgress } from '../progress.ts';
 import type { DeliveryOutcome, DeliverySummary } from '../../ingest/intake/deliver.ts';
 import { Problem } from '../../model/problem.ts';
 
@@ -13,7 +13,6 @@ type DeliverLine = DeliveryOutcome | { readonly summary: DeliverySummary };
 
 export const deliverCommand: Command = {
   name: 'deliver',
-  summary: 'replay captured deliveries through the intake',
   help: `
 Usage: custody deliver FILE [options]
 
@@ -65,7 +64,7 @@ export async function replay(
   for await (const line of readLines<DeliverLine>(await api.send('POST', '/v1/deliveries', request))) {
     if ('summary' in line) {
       progress.finish(
-        `${formatCount(line.summary.deliveries)} deliveries, ${formatCount(line.summary.records)} records`,
+        `${countOf(line.summary.deliveries, 'delivery', 'deliveries')}, ${countOf(line.summary.records, 'record')}`,
       );
       return line.summary;
     }
@@ -84,7 +83,7 @@ export function deliveryText(summary: DeliverySummary, outcomes: readonly Delive
   );
   const refused = Object.entries(summary.by_reason).map(([reason, count]) => `${count} ${reason}`);
   return [
-    `${formatCount(summary.deliveries)} deliveries, ${formatCount(summary.records)} records`,
+    `${countOf(summary.deliveries, 'delivery', 'deliveries')}, ${countOf(summary.records, 'record')}`,
     ...(refused.length > 0 ? [`refused at the door: ${refused.join(', ')}`] : []),
     ...shown,
     settledText(summary.settled).trimEnd(),

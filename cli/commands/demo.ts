@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { injectApi, pathWith, readJson } from '../api.ts';
 import type { Api } from '../api.ts';
 import { portOption, refuseArguments, textOption } from '../command.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { readPolicy } from '../open-api.ts';
 import { replay } from './deliver.ts';
 import { reportText } from '../report-text.ts';
 import { writeReport } from '../write-report.ts';
@@ -15,27 +14,28 @@ import type { WrittenReport } from '../write-report.ts';
 import { packageVersion } from '../settings.ts';
 import { settledText } from '../settled.ts';
 import type { Demo } from '../../deploy/demo/generate.ts';
-import { FRAMEWORK_IDS } from '../../query/frameworks/registry.ts';
 import type { CheckResult } from '../../model/control.ts';
 import type { Chain } from '../../model/chain.ts';
 import { Problem } from '../../model/problem.ts';
-import { summaryText } from '../../query/controls/check-text.ts';
+import { plantedText } from '../planted-text.ts';
+import { matrixText } from '../../query/controls/check-text.ts';
 import { traceText } from '../../query/trace-text.ts';
 
 const MARK = '.custody-demo';
 
 export const demoCommand: Command = {
   name: 'demo',
-  summary: 'a made-up company, from raw logs to a chain, control tests and evidence packs',
   help: `
 Usage: custody demo [--serve] [options]
 
-Tells a quarter of a made-up company: five thousand deliveries of eight systems go through the intake; one chain is
-traced, the control tests are run, and two reports are written. Everything lies in one folder, ./custody-demo by default,
-and is made anew each time. With --serve the API stays up afterwards, so that the other commands can be tried:
+Tells a quarter of a made-up company: some 7,400 deliveries of eight systems go through the intake; one chain is traced,
+the control tests are run and must find what was planted, and two reports are written. Everything lies in one folder,
+./custody-demo by default, and is made anew each time. With --serve the API stays up afterwards, so that the other commands
+can be tried:
 
   custody demo --serve
   custody trace --data custody-demo/data KEY`,
+  common: [],
   options: { serve: { type: 'boolean' }, port: { type: 'string' }, out: { type: 'string' } },
   describe: {
     serve: 'keep the API up afterwards',
@@ -46,6 +46,7 @@ and is made anew each time. With --serve the API stays up afterwards, so that th
     refuseArguments(args, 'demo');
     const port = portOption(args, 8_080);
     const folder = resolve(textOption(args, 'out') ?? 'custody-demo');
+    const { readPolicy } = await import('../local-options.ts');
     const { createDemo } = await import('../../deploy/demo/generate.ts');
     const { openCustody } = await import('../../server/open-custody.ts');
     const demo = createDemo();
@@ -98,13 +99,30 @@ async function tellDemo(api: Api, demo: Demo, reports: string, context: CommandC
   const check = await readJson<CheckResult>(
     await api.send('GET', pathWith('/v1/check', { framework: 'all', from: demo.from, to: demo.to, as_of: demo.asOf })),
   );
-  await context.out(`${heading('The control tests')}${summaryText(check)}`);
+  await context.out(`${heading('The control tests')}${matrixText(check)}`);
+  await context.out(`${heading('What was planted, and what found it')}${plantedText(check, demo.planted)}`);
+  const { FRAMEWORK_IDS } = await import('../../query/frameworks/registry.ts');
   const written: WrittenReport[] = [];
   for (const framework of FRAMEWORK_IDS)
     written.push(
       await writeReport(api, { framework, from: demo.from, to: demo.to, as_of: demo.asOf }, reports, context),
     );
-  await context.out(`${heading('The reports')}${reportText(written)}`);
+  await context.out(
+    `${heading('The reports')}${reportText(written)}${nextText(demo, relative(process.cwd(), resolve(reports, '..')) || '.')}`,
+  );
+}
+
+/** What a newcomer can try next, with what is there now. */
+function nextText({ showcase }: Demo, folder: string): string {
+  const own = `--data ${join(folder, 'data')} --config ${join(folder, 'custody.yaml')}`;
+  return [
+    '',
+    'Try next, on the same data:',
+    `  npx custody trace ${own} ${showcase}`,
+    `  npx custody timeline ${own} --from 2026-08-25 --to 2026-08-26 --where 'action=api.*'`,
+    `  npx custody sources ${own}`,
+    '',
+  ].join('\n');
 }
 
 function heading(text: string): string {

@@ -16,7 +16,6 @@ type Saying = (typeof SAYING)[number];
 
 export const dispositionsCommand: Command = {
   name: 'dispositions',
-  summary: 'exceptions, and what management says of them: list, show, respond, classify, confirm, re-test',
   help: `
 Usage: custody dispositions list [--test T-01] [--from TIME] [--to TIME] [--state open|answered|classified] [options]
        custody dispositions show ID [--as-of TIME] [options]
@@ -160,8 +159,8 @@ function bodyOf(verb: Exclude<Saying, 'retest'>, args: Arguments): object {
 async function testAgain(api: Api, id: string, args: Arguments): Promise<object> {
   const period = periodOption(args, 'dispositions');
   const asOf = timeOption(args, 'as-of');
-  const check = pathWith(`/v1/controls/${encodeURIComponent(testOfException(id))}`, { ...period, as_of: asOf });
-  const result = await readJson<CheckResult>(await api.send('GET', check));
+  const check = pathWith('/v1/check', { framework: 'all', ...period, as_of: asOf, tests: testOfException(id) });
+  const result = await readJson<CheckResult>(await api.send('POST', check));
   const kept = pathWith('/v1/check/runs', { ...period, as_of: result.as_of });
   const { runs } = await readJson<{ runs: readonly StoredRun[] }>(await api.send('GET', kept));
   const run = runs.find(({ test }) => test === testOfException(id))?.run;

@@ -8,13 +8,12 @@ import type { ApiAnswer } from '../api.ts';
 import { formatOption, periodOption, refuseArguments, textOption, timeOption } from '../command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { openApi } from '../open-api.ts';
-import { createProgress, formatCount } from '../progress.ts';
+import { countOf, createProgress, formatCount } from '../progress.ts';
 
 const FORMATS = ['ocsf', 'ndjson', 'parquet'] as const;
 
 export const exportCommand: Command = {
   name: 'export',
-  summary: 'every event of a period as OCSF 1.8, NDJSON or a Parquet file, for another tool',
   help: `
 Usage: custody export --format ocsf|ndjson|parquet --from TIME --to TIME [--where FILTER] [--out FILE] [options]
 
@@ -124,7 +123,7 @@ async function follow(
       `the export was cut off: ${lines} of ${total} events came. Run the same command again.`,
     );
   const none = total === 0 ? '; custody sources tells when each source was last heard' : '';
-  progress.finish(`${formatCount(total)} events, ${formatCount(Math.round(bytes / 1_024))} KiB${none}`);
+  progress.finish(`${countOf(total, 'event')}, ${formatCount(Math.round(bytes / 1_024))} KiB${none}`);
 }
 
 function countLines(chunk: Buffer): number {

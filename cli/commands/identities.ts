@@ -6,7 +6,6 @@ import { openApi } from '../open-api.ts';
 
 export const identitiesCommand: Command = {
   name: 'identities',
-  summary: 'who is who: persons and their accounts, why two accounts are one person, what is unresolved',
   help: `
 Usage: custody identities [KEY|EMAIL [OTHER]] [options]
 

@@ -16,7 +16,6 @@ type ImportLine = { readonly progress: unknown } | { readonly result: Settled };
 
 export const importCommand: Command = {
   name: 'import',
-  summary: 'read files of a source: NDJSON, JSON array, {"Records":[...]}, {"records":[...]}, gzip of each',
   help: `
 Usage: custody import --source SOURCE [--instance NAME] FILE... [options]
 

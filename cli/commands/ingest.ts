@@ -1,16 +1,12 @@
-import { readInboundTopics } from '../../ingest/settings.ts';
 import { Problem } from '../../model/problem.ts';
-import { readManagementSettings, readSaltKeyFile } from '../../server/settings.ts';
 import { STORE_SETTINGS_HELP } from '../../store/settings.ts';
 import { KAFKA_SETTINGS_HELP, readClusterSettings } from '../cluster-settings.ts';
 import { portOption, refuseArguments, textOption } from '../command.ts';
 import type { Command } from '../command.ts';
-import { custodyOptions } from '../open-api.ts';
 import { runUntilStopped } from '../until-stopped.ts';
 
 export const ingestCommand: Command = {
   name: 'ingest',
-  summary: 'a worker of a cluster, one of any number: Kafka to ClickHouse',
   help: `
 Usage: custody ingest [--port 9464] [--host ADDRESS] [options]
 
@@ -36,6 +32,7 @@ ${KAFKA_SETTINGS_HELP}
 
 ClickHouse
 ${STORE_SETTINGS_HELP}`,
+  common: ['data', 'config'],
   options: { port: { type: 'string' }, host: { type: 'string' } },
   describe: {
     port: 'the port for monitoring (default 9464; 0 takes a free one)',
@@ -46,12 +43,15 @@ ${STORE_SETTINGS_HELP}`,
     portOption(args, 0);
     if (context.settings.url !== undefined)
       throw new Problem('usage', 'ingest takes no --url: it speaks to Kafka and ClickHouse');
+    const { readManagementSettings, readSaltKeyFile } = await import('../../server/settings.ts');
     const management = readManagementSettings({ host: textOption(args, 'host'), port: textOption(args, 'port') });
     const { kafka, clickhouse } = readClusterSettings('ingest');
+    const { readInboundTopics } = await import('../../ingest/settings.ts');
     const inbound = readInboundTopics();
     const keyFile = readSaltKeyFile();
     if (keyFile === undefined)
       throw new Problem('configuration', 'CUSTODY_SALT_KEY_FILE is needed. See: custody ingest --help');
+    const { custodyOptions } = await import('../local-options.ts');
     const { folder, policy, logLevel } = custodyOptions(context);
     const { readSaltKey } = await import('../../ledger/salt-key.ts');
     const saltKey = await readSaltKey(keyFile);

@@ -1,15 +1,14 @@
-import { checkFile, checkUrl } from '../../ingest/issuer-check/check-issuer.ts';
 import type { Checked } from '../../ingest/issuer-check/check-issuer.ts';
 import type { Finding } from '../../ingest/issuer-check/finding.ts';
 import { Problem } from '../../model/problem.ts';
 import { formatOption } from '../command.ts';
+import { countOf } from '../progress.ts';
 import type { Command } from '../command.ts';
 
 const SHOWN = 50;
 
 export const issuerCheckCommand: Command = {
   name: 'issuer-check',
-  summary: 'whether an issuer keeps the contract: what is wrong with its events or keys, and how to mend it',
   help: `
 Usage: custody issuer-check FILE|URL [options]
 
@@ -26,6 +25,7 @@ no expiry, no jti, a hole in the sequence, a use after the end. Each says where 
 The exit code is 1 where there is an error, and with --strict also where there is a warning.
 
 Redirects are not followed, and addresses within your own network not reached, unless --allow-private says so.`,
+  common: ['format'],
   options: { strict: { type: 'boolean' }, 'allow-private': { type: 'boolean' } },
   describe: { strict: 'warnings count as well', 'allow-private': 'addresses of an inner network may be fetched' },
   async run(args, context) {
@@ -35,6 +35,7 @@ Redirects are not followed, and addresses within your own network not reached, u
     const format = formatOption(args, ['text', 'json']);
     const isUrl = /^[a-z][a-z0-9+.-]*:\/\//i.test(what);
     if (isUrl && !URL.canParse(what)) throw new Problem('usage', `"${what}" is no address`);
+    const { checkFile, checkUrl } = await import('../../ingest/issuer-check/check-issuer.ts');
     const checked = isUrl ? await checkUrl(new URL(what), args.values['allow-private'] === true) : checkFile(what);
     const findings = checked.flatMap((part) => part.findings);
     const errors = findings.filter(({ severity }) => severity === 'error').length;
@@ -54,7 +55,7 @@ function textOf(checked: readonly Checked[], errors: number, warnings: number): 
     return [head, ...lines, ...(rest > 0 ? [`  ... and ${rest} more; --format json lists all`] : [])].join('\n');
   });
   const verdict = errors === 0 ? (warnings === 0 ? 'Keeps the contract.' : 'Keeps the contract, and could say more.') : 'Breaks the contract.'; // prettier-ignore
-  return `${parts.join('\n\n')}\n\n${verdict} ${errors} errors, ${warnings} warnings.\n`;
+  return `${parts.join('\n\n')}\n\n${verdict} ${countOf(errors, 'error')}, ${countOf(warnings, 'warning')}.\n`;
 }
 
 interface Group {

@@ -2,15 +2,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { formatOption } from '../command.ts';
 import type { Command } from '../command.ts';
-import { loadSecrets } from '../../ingest/intake/secrets.ts';
-import { checkPolicy } from '../../model/policy-check.ts';
+import { countOf } from '../progress.ts';
+import type { Policy } from '../../model/policy.ts';
 import type { PolicyCheck, PolicyFault } from '../../model/policy-check.ts';
-import { policyContentSha256, policySha256 } from '../../model/policy-hash.ts';
 import { Problem } from '../../model/problem.ts';
 
 export const policyCommand: Command = {
   name: 'policy',
-  summary: 'check a policy file: line, fault and remedy',
   help: `
 Usage: custody policy check [FILE] [options]
 
@@ -23,6 +21,7 @@ register the second one, of the content, in \`policy_versions\` (T-26, T-40).
   custody policy check new-custody.yaml --format json
 
 Exit codes here: 0 no fault, 1 warnings only, 2 errors: Custody would refuse the file.`,
+  common: ['config', 'format'],
   options: {},
   describe: {},
   async run(args, context) {
@@ -33,8 +32,12 @@ Exit codes here: 0 no fault, 1 warnings only, 2 errors: Custody would refuse the
     const path = file === undefined ? context.settings.configFile : resolve(file);
     if (path === undefined)
       throw new Problem('usage', 'there is no ./custody.yaml here; name a policy file: custody policy check FILE');
-    const check = checkPolicy(readText(path), secretNames(path));
-    await context.out(format === 'json' ? `${JSON.stringify(jsonOf(path, check))}\n` : textOf(path, check));
+    const { checkPolicy } = await import('../../model/policy-check.ts');
+    const check = checkPolicy(readText(path), await secretNames(path));
+    const hashes = check.policy && (await hashesOf(check.policy));
+    await context.out(
+      format === 'json' ? `${JSON.stringify(jsonOf(path, check, hashes))}\n` : textOf(path, check, hashes),
+    );
     if (check.faults.some(({ severity }) => severity === 'error')) return 2;
     return check.faults.length > 0 ? 1 : 0;
   },
@@ -48,22 +51,33 @@ function readText(path: string): string {
   }
 } // prettier-ignore
 
-function secretNames(path: string): ReadonlySet<string> | undefined {
+async function secretNames(path: string): Promise<ReadonlySet<string> | undefined> {
   const secrets = join(dirname(path), 'custody.secrets.yaml');
-  return existsSync(secrets) ? new Set(loadSecrets(secrets).names) : undefined;
+  if (!existsSync(secrets)) return undefined;
+  const { loadSecrets } = await import('../../ingest/intake/secrets.ts');
+  return new Set(loadSecrets(secrets).names);
 }
 
-function jsonOf(file: string, { faults, policy }: PolicyCheck): object {
-  const hashes = policy && { sha256: policySha256(policy), content_sha256: policyContentSha256(policy) };
+interface Hashes {
+  readonly sha256: string;
+  readonly content_sha256: string;
+}
+
+async function hashesOf(policy: Policy): Promise<Hashes> {
+  const { policyContentSha256, policySha256 } = await import('../../model/policy-hash.ts');
+  return { sha256: policySha256(policy), content_sha256: policyContentSha256(policy) };
+}
+
+function jsonOf(file: string, { faults }: PolicyCheck, hashes: Hashes | undefined): object {
   return { file, valid: !faults.some(({ severity }) => severity === 'error'), faults, ...hashes };
 }
 
-function textOf(file: string, { faults, policy }: PolicyCheck): string {
+function textOf(file: string, { faults }: PolicyCheck, hashes: Hashes | undefined): string {
   const lines = faults.map((fault) => lineOf(file, fault));
   const count = (severity: PolicyFault['severity']): number => faults.filter((fault) => fault.severity === severity).length;
-  const summary = faults.length === 0 ? `${file}: no faults` : `${file}: ${count('error')} errors, ${count('warning')} warnings`;
-  const hashes = policy === undefined ? [] : [`  policy   SHA-256 ${policySha256(policy)}`, `  content  SHA-256 ${policyContentSha256(policy)}`];
-  return `${[...lines, summary, ...hashes].join('\n')}\n`;
+  const summary = faults.length === 0 ? `${file}: no faults` : `${file}: ${countOf(count('error'), 'error')}, ${countOf(count('warning'), 'warning')}`;
+  const told = hashes === undefined ? [] : [`  policy   SHA-256 ${hashes.sha256}`, `  content  SHA-256 ${hashes.content_sha256}`];
+  return `${[...lines, summary, ...told].join('\n')}\n`;
 } // prettier-ignore
 
 function lineOf(file: string, { severity, line, path, message, remedy }: PolicyFault): string {

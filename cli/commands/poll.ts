@@ -4,7 +4,7 @@ import type { Api } from '../api.ts';
 import { formatOption, refuseArguments, textOption } from '../command.ts';
 import type { Arguments, Command, CommandContext } from '../command.ts';
 import { openApi } from '../open-api.ts';
-import { createProgress, formatCount } from '../progress.ts';
+import { countOf, createProgress, formatCount } from '../progress.ts';
 import type { Progress } from '../progress.ts';
 import { rejectedTotal, settledText } from '../settled.ts';
 import type { Settled } from '../settled.ts';
@@ -38,7 +38,6 @@ type End = { readonly id: string; readonly result?: PollResult; readonly failed?
 
 export const pollCommand: Command = {
   name: 'poll',
-  summary: 'fetch from the APIs that the policy file names: Okta, GitLab, Entra, Keycloak, hoop, CloudTrail',
   help: `
 Usage: custody poll [--source FAMILY[/INSTANCE]] [--once | --list] [options]
 
@@ -94,7 +93,7 @@ async function pollAll(api: Api, args: Arguments, context: CommandContext): Prom
     else if ('page' in line)
       progress.update(line.records, undefined, `page ${line.page}, ${formatCount(line.repeats)} known`);
     else {
-      progress.finish('result' in line ? `${formatCount(line.result.pages)} pages` : 'failed');
+      progress.finish('result' in line ? countOf(line.result.pages, 'page') : 'failed');
       progress = undefined;
       ends.push(line);
     }

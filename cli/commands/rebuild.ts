@@ -2,7 +2,7 @@ import { readLines } from '../api.ts';
 import { formatOption, refuseArguments } from '../command.ts';
 import type { Command } from '../command.ts';
 import { openApi } from '../open-api.ts';
-import { createProgress, formatCount } from '../progress.ts';
+import { countOf, createProgress } from '../progress.ts';
 import { Problem } from '../../model/problem.ts';
 
 interface RebuildCounts {
@@ -18,7 +18,6 @@ type RebuildLine =
 
 export const rebuildCommand: Command = {
   name: 'rebuild',
-  summary: 'derive events, keys and edges again from the records',
   help: `
 Usage: custody rebuild [options]
 
@@ -43,7 +42,7 @@ reads a source better, or after changing how a source is described in the policy
         await context.out(
           format === 'json'
             ? `${JSON.stringify(line.result)}\n`
-            : `${formatCount(records)} records: ${formatCount(events)} events, ${formatCount(keys)} keys, ${formatCount(edges)} edges\n`,
+            : `${countOf(records, 'record')}: ${countOf(events, 'event')}, ${countOf(keys, 'key')}, ${countOf(edges, 'edge')}\n`,
         );
         return 0;
       }

@@ -14,12 +14,10 @@ import { openApi } from '../open-api.ts';
 import { reportText } from '../report-text.ts';
 import { writeReport } from '../write-report.ts';
 import type { WrittenReport } from '../write-report.ts';
-import { FRAMEWORK_IDS } from '../../query/frameworks/registry.ts';
 import { Problem } from '../../model/problem.ts';
 
 export const reportCommand: Command = {
   name: 'report',
-  summary: 'write the results of a period as an evidence pack: PDF, populations, samples, OSCAL, proofs, verifier',
   help: `
 Usage: custody report --framework soc2|iso27001|all --from TIME --to TIME [--as-of TIME] --out DIR [options]
 
@@ -77,6 +75,7 @@ The exit code is 1 where exceptions are noted or a test cannot conclude.`,
   },
   async run(args, context) {
     refuseArguments(args, 'report');
+    const { FRAMEWORK_IDS } = await import('../../query/frameworks/registry.ts');
     const framework = frameworkOption(args, FRAMEWORK_IDS, 'report');
     const frameworks = framework === 'all' ? FRAMEWORK_IDS : [framework];
     const folder = resolve(requiredOption(args, 'out', 'report'));

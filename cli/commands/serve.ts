@@ -1,15 +1,12 @@
 import { STORE_SETTINGS_HELP } from '../../store/settings.ts';
 import { Problem } from '../../model/problem.ts';
-import { readServerSettings } from '../../server/settings.ts';
 import { KAFKA_SETTINGS_HELP, readClusterSettings } from '../cluster-settings.ts';
 import { portOption, refuseArguments, textOption } from '../command.ts';
 import type { Command } from '../command.ts';
-import { custodyOptions } from '../open-api.ts';
 import { serveUntilStopped } from '../until-stopped.ts';
 
 export const serveCommand: Command = {
   name: 'serve',
-  summary: 'the doors, the API and reports of a cluster: Kafka before it, ClickHouse behind it',
   help: `
 Usage: custody serve [--port 8080] [--host ADDRESS] [options]
 
@@ -25,12 +22,15 @@ ${KAFKA_SETTINGS_HELP}
 
 ClickHouse
 ${STORE_SETTINGS_HELP}`,
+  common: ['data', 'config'],
   options: { port: { type: 'string' }, host: { type: 'string' } },
   describe: { port: 'the port (default 8080; 0 takes a free one)', host: 'the address (default 127.0.0.1)' },
   async run(args, context) {
     refuseArguments(args, 'serve');
     portOption(args, 0);
     if (context.settings.url !== undefined) throw new Problem('usage', 'serve is a server itself, and takes no --url');
+    const { readServerSettings } = await import('../../server/settings.ts');
+    const { custodyOptions } = await import('../local-options.ts');
     const server = readServerSettings({ host: textOption(args, 'host'), port: textOption(args, 'port') });
     const { kafka, clickhouse } = readClusterSettings('serve');
     const options = { ...custodyOptions(context), kafka, clickhouse, oidc: server.oidc, hosts: server.hosts };

@@ -5,7 +5,6 @@ import { openApi } from '../open-api.ts';
 
 export const sourcesCommand: Command = {
   name: 'sources',
-  summary: 'what each source sent, against what was expected of it: counts, pace, lateness, gaps',
   help: `
 Usage: custody sources [--from TIME] [--to TIME] [--as-of TIME] [options]
 

@@ -1,13 +1,10 @@
 import { portOption, refuseArguments, textOption } from '../command.ts';
 import type { Command } from '../command.ts';
-import { custodyOptions } from '../open-api.ts';
 import { serveUntilStopped } from '../until-stopped.ts';
 import { Problem } from '../../model/problem.ts';
-import { readServerSettings } from '../../server/settings.ts';
 
 export const startCommand: Command = {
   name: 'start',
-  summary: 'intake, worker and API in one process',
   help: `
 Usage: custody start [--port 8080] [--host ADDRESS] [options]
 
@@ -20,12 +17,15 @@ and roles (operator, auditor, responder) in the claim that CUSTODY_OIDC_ROLE_CLA
 
 With CUSTODY_KAFKA_BROKERS the log is Kafka, in place of the one in the folder; the store stays in the folder. Take the
 same for every command on that folder, and make the topics first: custody topics --help.`,
+  common: ['data', 'config'],
   options: { port: { type: 'string' }, host: { type: 'string' } },
   describe: { port: 'the port (default 8080; 0 takes a free one)', host: 'the address (default 127.0.0.1)' },
   async run(args, context) {
     refuseArguments(args, 'start');
     portOption(args, 0);
     if (context.settings.url !== undefined) throw new Problem('usage', 'start works on a data folder, not on --url');
+    const { readServerSettings } = await import('../../server/settings.ts');
+    const { custodyOptions } = await import('../local-options.ts');
     const server = readServerSettings({ host: textOption(args, 'host'), port: textOption(args, 'port') });
     const options = custodyOptions(context);
     await serveUntilStopped(context, { ...options, oidc: server.oidc, hosts: server.hosts }, server);

@@ -7,7 +7,6 @@ import { Problem } from '../../model/problem.ts';
 
 export const timelineCommand: Command = {
   name: 'timeline',
-  summary: 'events of a period, in order of time, filtered',
   help: `
 Usage: custody timeline --from TIME --to TIME [--where 'actor=... action=touch.*'] [options]
 

@@ -15,7 +15,6 @@ interface Outcome {
 
 export const topicsCommand: Command = {
   name: 'topics',
-  summary: 'make the Kafka topics of all sources, or check those that are there',
   help: `
 Usage: custody topics [--check] [options]
 
@@ -29,6 +28,7 @@ _TLS_CERT_FILE and _TLS_KEY_FILE say how to speak with them; CUSTODY_KAFKA_TOPIC
 _MIN_INSYNC (2) and _RETENTION_DAYS (30) how the topics are to be.
 
 Partitions of a topic that holds records are not to be added lightly: an instance may move to another partition.`,
+  common: ['format'],
   options: { check: { type: 'boolean' } },
   describe: { check: 'make nothing, only check' },
   async run(args, context) {

@@ -2,11 +2,11 @@ import { pathWith, readText } from '../api.ts';
 import { formatOption } from '../command.ts';
 import type { Command } from '../command.ts';
 import { openApi } from '../open-api.ts';
+import { checkTraceable } from '../../query/traceable.ts';
 import { Problem } from '../../model/problem.ts';
 
 export const traceCommand: Command = {
   name: 'trace',
-  summary: 'the chain behind one fact: who asked, approved, ran, with which credential, what was touched',
   help: `
 Usage: custody trace KEY [options]
 
@@ -27,6 +27,8 @@ known under that name.`,
     if (key === undefined || more.length > 0)
       throw new Problem('usage', 'trace takes one key or event. See: custody trace --help');
     const format = formatOption(args, ['text', 'json']);
+    // Before a folder is opened for it: what can begin no chain is refused at once, with the words of the API.
+    checkTraceable(key);
     const api = await openApi(context, { reads: true });
     try {
       await context.out(await readText(await api.send('GET', pathWith('/v1/trace', { key, format }))));

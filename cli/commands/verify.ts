@@ -2,10 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { formatOption, textOption } from '../command.ts';
 import type { Command } from '../command.ts';
-import { createProgress } from '../progress.ts';
+import { countOf, createProgress } from '../progress.ts';
 import { parseVerifierKey } from '../../ledger/note.ts';
 import { Problem } from '../../model/problem.ts';
-import { verifyPack } from '../../reports/verify/verify-pack.ts';
 import type { Verification } from '../../reports/verify/verify-pack.ts';
 
 /** Findings printed one by one; the rest is counted and stands in the JSON. */
@@ -13,7 +12,6 @@ const MOST = 50;
 
 export const verifyCommand: Command = {
   name: 'verify',
-  summary: 'verify an evidence pack, offline: signature, files, populations, samples, records',
   help: `
 Usage: custody verify PACK [--key KEY] [--checkpoint FILE] [options]
 
@@ -26,6 +24,7 @@ issuer publishes (GET /v1/log/keys). With --checkpoint, a signed checkpoint that
 the log was not rewritten since.
 
   custody verify out/custody-soc2-2026-07-01-2026-10-01-v1.zip --key issuer.vkey --checkpoint kept-in-june.txt`,
+  common: ['format'],
   options: { key: { type: 'string' }, checkpoint: { type: 'string' } },
   describe: {
     key: 'the key of the issuer: the line itself, or a file that holds it',
@@ -39,6 +38,7 @@ the log was not rewritten since.
     const progress = createProgress(context, 'verify');
     const keys = readKeys(textOption(args, 'key'));
     const file = textOption(args, 'checkpoint');
+    const { verifyPack } = await import('../../reports/verify/verify-pack.ts');
     const verified = await verifyPack(resolve(path), {
       ...(keys === undefined ? {} : { keys }),
       ...(file === undefined ? {} : { held: readText(file) }),
@@ -55,8 +55,8 @@ function verificationText(path: string, { files, findings, notes }: Verification
   const more = findings.length > MOST ? `and ${findings.length - MOST} more, in --format json\n` : '';
   const end =
     findings.length === 0
-      ? `${path}: ${files} files, nothing found.\n`
-      : `${path}: ${files} files, ${findings.length} findings. Do not rely on this pack.\n`;
+      ? `${path}: ${countOf(files, 'file')}, nothing found.\n`
+      : `${path}: ${countOf(files, 'file')}, ${countOf(findings.length, 'finding')}. Do not rely on this pack.\n`;
   return `${lines.join('')}${more}${notes.map((note) => `${note}\n`).join('')}${end}`;
 }
 

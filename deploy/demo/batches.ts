@@ -1,76 +1,89 @@
-import { HOSTS } from './organisation.ts';
+import { ACCOUNTS, HOSTS } from './organisation.ts';
+import { LATE_FILE } from './planted-acts.ts';
 import type { DemoSecrets, Unnumbered } from './delivery.ts';
 import type { NativeEvent, NativeSource } from './emit.ts';
 import type { Random } from './random.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
-/** Sources that send batches, and how long one gathers (ms). CloudTrail's files come minutes late. */
-const GATHER: Partial<Record<NativeSource, { windowMs: number; lateMs: number }>> = {
-  cloudtrail: { windowMs: 15 * 60_000, lateMs: 5 * 60_000 },
-  kubernetes: { windowMs: 30_000, lateMs: 2_000 },
-  vault: { windowMs: 60_000, lateMs: 1_500 },
-};
+/** How long what is sent in batches gathers, and how long a batch then takes (ms). */
+const GATHER = { windowMs: 3_000, lateMs: 1_000 } as const;
 
-/** Gathers what a source sends in batches. */
+/** Gathers what Kubernetes and Vault send in batches. */
 export function packBatches(
   events: readonly NativeEvent[],
-  source: 'cloudtrail' | 'kubernetes' | 'vault',
+  source: 'kubernetes' | 'vault',
   secrets: DemoSecrets,
-  random: Random,
 ): Unnumbered[] {
-  const gather = GATHER[source] ?? { windowMs: 60_000, lateMs: 1_000 };
-  const windowOf = (event: NativeEvent): number => Math.floor(event.at / gather.windowMs);
-  const batches = groupBy(
+  return gathered(events, source).map((batch) => {
+    const { instance } = batch[0];
+    const bodies = batch.map((event) => event.body);
+    const [transport, body] =
+      source === 'vault'
+        ? ['file_collector', `${bodies.map((one) => JSON.stringify(one)).join('\n')}\n`]
+        : ['webhook', JSON.stringify({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items: bodies })];
+    const headers = { ...JSON_TYPE, authorization: `Bearer ${secrets[source]}` };
+    return { at: arrivalOf(batch), source, transport, method: 'POST', path_hint: `${source}/${instance}`, headers, body };
+  });
+} // prettier-ignore
+
+/** Okta's event hook: what happens within seconds comes in one call. */
+export function packOktaHooks(events: readonly NativeEvent[], secrets: DemoSecrets, random: Random): Unnumbered[] {
+  return gathered(events, 'okta').map((batch) => {
+    const at = arrivalOf(batch);
+    const body = {
+      eventType: 'com.okta.event_hook',
+      eventTypeVersion: '1.0',
+      cloudEventsVersion: '0.1',
+      source: `https://${HOSTS.okta}/api/v1/eventHooks/demo`,
+      eventId: random.uuid(),
+      data: { events: batch.map((event) => event.body) },
+      eventTime: new Date(at).toISOString(),
+      contentType: 'application/json',
+    };
+    return {
+      at,
+      source: 'okta',
+      transport: 'event_hook',
+      method: 'POST',
+      path_hint: 'okta/event-hook',
+      headers: { ...JSON_TYPE, authorization: secrets.okta_hook },
+      body: JSON.stringify(body),
+    };
+  });
+}
+
+function gathered(events: readonly NativeEvent[], source: NativeSource): [NativeEvent, ...NativeEvent[]][] {
+  return groupBy(
     events.filter((event) => event.source === source),
-    (event) => `${event.instance} ${windowOf(event)}`,
-  );
-  return batches.map((batch) =>
-    packBatch(batch, source, (windowOf(batch[0]) + 1) * gather.windowMs + gather.lateMs, secrets, random),
+    (event) => `${event.instance} ${Math.floor(event.at / GATHER.windowMs)}`,
   );
 }
 
-function packBatch(
-  batch: readonly [NativeEvent, ...NativeEvent[]],
-  source: 'cloudtrail' | 'kubernetes' | 'vault',
-  at: number,
-  secrets: DemoSecrets,
-  random: Random,
-): Unnumbered {
-  const { instance } = batch[0];
-  const bodies = batch.map((event) => event.body);
-  if (source === 'cloudtrail') {
-    const stamp = new Date(at).toISOString();
-    const path = `AWSLogs/${instance}/CloudTrail/eu-north-1/${stamp.slice(0, 10).replaceAll('-', '/')}/${instance}_CloudTrail_eu-north-1_${stamp.slice(0, 16).replace(/[-:]/g, '')}Z_${random.word(16)}.json.gz`;
-    return {
+function arrivalOf([first]: readonly [NativeEvent, ...NativeEvent[]]): number {
+  return (Math.floor(first.at / GATHER.windowMs) + 1) * GATHER.windowMs + GATHER.lateMs;
+}
+
+/** Whether EventBridge lost it, so that only the file tells it. */
+export function isInLateFile({ source, instance, at }: NativeEvent): boolean {
+  return source === 'cloudtrail' && instance === ACCOUNTS.production && at >= LATE_FILE.from && at < LATE_FILE.to;
+}
+
+/** The file of CloudTrail that makes good what EventBridge lost, hours later. */
+export function packLateFile(events: readonly NativeEvent[], random: Random): Unnumbered[] {
+  const at = LATE_FILE.to + LATE_FILE.laterMs;
+  const day = new Date(LATE_FILE.to).toISOString().slice(0, 10);
+  const name = `${ACCOUNTS.production}_CloudTrail_eu-north-1_${day.replaceAll('-', '')}T1700Z_${random.word(16)}.json.gz`;
+  return [
+    {
       at,
-      source,
+      source: 'cloudtrail',
       transport: 's3',
       method: 'PULL',
-      path_hint: path,
+      path_hint: `AWSLogs/${ACCOUNTS.production}/CloudTrail/eu-north-1/${day.replaceAll('-', '/')}/${name}`,
       headers: JSON_TYPE,
-      body: JSON.stringify({ Records: bodies }),
-    };
-  }
-  const headers = { ...JSON_TYPE, authorization: `Bearer ${secrets[source]}` };
-  if (source === 'vault')
-    return {
-      at,
-      source,
-      transport: 'file_collector',
-      method: 'POST',
-      path_hint: `vault/${instance}`,
-      headers,
-      body: `${bodies.map((body) => JSON.stringify(body)).join('\n')}\n`,
-    };
-  return {
-    at,
-    source,
-    transport: 'webhook',
-    method: 'POST',
-    path_hint: `kubernetes/${instance}`,
-    headers,
-    body: JSON.stringify({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items: bodies }),
-  };
+      body: JSON.stringify({ Records: events.filter(isInLateFile).map((event) => event.body) }),
+    },
+  ];
 }
 
 /** Once an hour the System Log is read: everything, also what a hook already brought. */

@@ -1,4 +1,4 @@
-import { HOSTS, VAULT } from './organisation.ts';
+import { HOSTS, VAULT, clusterUserOf, vaultEntityOf } from './organisation.ts';
 import type { Run } from './run.ts';
 import { iso, isoMicros } from './emit.ts';
 import type { Emit } from './emit.ts';
@@ -33,7 +33,7 @@ export function callKubernetes(
       requestURI: `/apis/apps/v1/namespaces/${run.project.name}/${call.resource}/${call.name}`,
       verb: call.verb,
       user: {
-        username: `gitlab:${run.project.path}:${run.player.username}`,
+        username: clusterUserOf(run.project, run.player),
         groups: [`gitlab:project:${run.project.id}`, 'system:authenticated'],
         extra: {
           'authentication.kubernetes.io/credential-id': [`JTI=${call.jti}`],
@@ -61,12 +61,13 @@ export function callKubernetes(
   });
 }
 
-/** A controller that changes production by itself. */
+/** A controller that changes things by itself. `aheadMs`: its cluster's clock is that far ahead. */
 export function callByController(
   emit: Emit,
   random: Random,
-  call: { cluster: string; namespace: string; at: number },
+  call: { cluster: string; namespace: string; at: number; aheadMs?: number },
 ): void {
+  const stamp = call.at + (call.aheadMs ?? 0);
   emit({
     at: call.at,
     source: 'kubernetes',
@@ -94,8 +95,8 @@ export function callByController(
         apiVersion: 'v1',
       },
       responseStatus: { metadata: {}, code: 200 },
-      requestReceivedTimestamp: isoMicros(call.at - 20),
-      stageTimestamp: isoMicros(call.at),
+      requestReceivedTimestamp: isoMicros(stamp - 20),
+      stageTimestamp: isoMicros(stamp),
       annotations: { 'authorization.k8s.io/decision': 'allow' },
     },
   });
@@ -132,7 +133,7 @@ export function loginVault(
       gitlab_project_id: String(run.project.id),
       gitlab_user_login: run.player.username,
     },
-    entity_id: random.uuid(),
+    entity_id: vaultEntityOf(run.player),
     token_type: 'service',
     token_ttl: 900,
     token_issue_time: iso(ask.at),

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { HOSTS } from './organisation.ts';
 import type { NativeEvent, NativeSource } from './emit.ts';
-import { packBatches, packOktaPolls } from './batches.ts';
+import { isInLateFile, packBatches, packLateFile, packOktaHooks, packOktaPolls } from './batches.ts';
 import type { Delivery, DemoSecrets, Unnumbered } from './delivery.ts';
 import type { Random } from './random.ts';
 
@@ -12,6 +12,7 @@ export function createSecrets(random: Random): DemoSecrets {
     gitlab_hook: random.word(32),
     okta_hook: random.word(32),
     issuer: random.word(32),
+    eventbridge: random.word(32),
     kubernetes: random.word(32),
     vault: random.word(32),
     hoop: `whsec_${Buffer.from(random.word(32)).toString('base64')}`,
@@ -28,16 +29,15 @@ const HOOK_OF: Record<string, string> = {
 
 /**
  * Packs native events as their systems deliver them: Okta by hook and again by poll, GitLab from two hooks, CloudTrail
- * as files, Kubernetes and Vault in batches. Ordered by arrival.
+ * through EventBridge, Kubernetes and Vault in batches of seconds. Ordered by arrival.
  */
 export function packDeliveries(events: readonly NativeEvent[], secrets: DemoSecrets, random: Random): Delivery[] {
   const packed: Unnumbered[] = [];
   const sequence = { next: 1 };
   for (const event of events)
     packed.push(...PACKERS[event.source](event, event.at + random.int(300, 2_500), { secrets, random, sequence }));
-  for (const source of ['cloudtrail', 'kubernetes', 'vault'] as const)
-    packed.push(...packBatches(events, source, secrets, random));
-  packed.push(...packOktaPolls(events));
+  for (const source of ['kubernetes', 'vault'] as const) packed.push(...packBatches(events, source, secrets));
+  packed.push(...packOktaHooks(events, secrets, random), ...packOktaPolls(events), ...packLateFile(events, random));
   return packed
     .toSorted((a, b) => a.at - b.at)
     .map(({ at, ...delivery }, index) => ({
@@ -58,30 +58,32 @@ type Packer = (event: NativeEvent, at: number, packing: Packing) => Unnumbered[]
 
 /** How each system sends one event at once; those that send only batches send nothing here. */
 const PACKERS: Record<NativeSource, Packer> = {
-  okta: packOktaHook,
+  okta: () => [],
   'gitlab-webhook': packGitlabHook,
   'gitlab-audit': packGitlabStream,
   issuer: packCloudEvent,
   hoop: packSvix,
-  cloudtrail: () => [],
+  cloudtrail: packEventBridge,
   kubernetes: () => [],
   vault: () => [],
 };
 
-function packOktaHook(event: NativeEvent, at: number, { secrets, random }: Packing): Unnumbered[] {
-  if (!String(event.body['eventType']).startsWith('access.')) return [];
+function packEventBridge(event: NativeEvent, at: number, { secrets, random }: Packing): Unnumbered[] {
+  if (isInLateFile(event)) return [];
+  const { eventTime, eventSource, awsRegion } = event.body;
   const body = {
-    eventType: 'com.okta.event_hook',
-    eventTypeVersion: '1.0',
-    cloudEventsVersion: '0.1',
-    source: `https://${HOSTS.okta}/api/v1/eventHooks/demo`,
-    eventId: random.uuid(),
-    data: { events: [event.body] },
-    eventTime: new Date(at).toISOString(),
-    contentType: 'application/json',
+    version: '0',
+    id: random.uuid(),
+    'detail-type': 'AWS API Call via CloudTrail',
+    source: `aws.${String(eventSource).split('.')[0] ?? ''}`,
+    account: event.instance,
+    time: eventTime,
+    region: awsRegion,
+    resources: [],
+    detail: event.body,
   };
-  const headers = { ...JSON_TYPE, authorization: secrets.okta_hook };
-  return [post(at, 'okta', 'event_hook', 'okta/event-hook', headers, JSON.stringify(body))];
+  const headers = { ...JSON_TYPE, authorization: `Bearer ${secrets.eventbridge}` };
+  return [post(at, 'cloudtrail', 'eventbridge', 'aws.cloudtrail', headers, JSON.stringify(body))];
 }
 
 function packGitlabHook(event: NativeEvent, at: number, { secrets, random }: Packing): Unnumbered[] {

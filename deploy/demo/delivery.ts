@@ -16,6 +16,7 @@ export interface DemoSecrets {
   readonly gitlab_hook: string;
   readonly okta_hook: string;
   readonly issuer: string;
+  readonly eventbridge: string;
   readonly kubernetes: string;
   readonly vault: string;
   readonly hoop: string;

@@ -1,14 +1,15 @@
-import { ACCOUNTS, CLUSTERS, HOSTS, roleArn, targetName } from './organisation.ts';
+import { CLUSTERS } from './organisation.ts';
 import type { Organisation, Person, Project } from './organisation.ts';
-import { assumeRole, callWithSession } from './aws.ts';
 import type { AwsSession } from './aws.ts';
-import { callKubernetes, callVault, loginVault } from './clusters.ts';
-import { emitDeploymentApproval, emitMergeRequest, emitRun } from './gitlab.ts';
+import { tellApproval } from './approval.ts';
+import { callKubernetes } from './clusters.ts';
+import { emitMergeRequest, emitRun } from './gitlab.ts';
 import type { Run } from './run.ts';
 import type { Issuer } from './issuer.ts';
-import { login, requestAccess, resolveAccess } from './okta.ts';
 import type { Emit } from './emit.ts';
 import type { Random } from './random.ts';
+import { REQUIRED_CHECKS } from './registers.ts';
+import { touch } from './touch.ts';
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
@@ -33,9 +34,22 @@ export interface FlowOptions {
   readonly approval: 'okta' | 'broker' | 'deployment' | 'none';
   /** The approval comes this long after the token was issued. */
   readonly lateApprovalMs?: number;
+  /** The second factor of the approver, where it is not a security key. */
+  readonly approverFactor?: string;
+  /** The request gives no reason. */
+  readonly withoutReason?: boolean;
+  /** The project whose role is asked for, and the one whose role is taken, where they are not the project's own. */
+  readonly asksFor?: Project;
+  readonly takesRoleOf?: Project;
   /** Life of the token in milliseconds; null plants one without an expiry. */
   readonly lifetimeMs?: number | null;
   readonly runner?: Person;
+  /** Runs on the runner that all share. */
+  readonly onSharedRunner?: boolean;
+  /** A branch that nobody merged. */
+  readonly unmerged?: string;
+  readonly failed?: boolean;
+  readonly failedTests?: boolean;
   /** Extra variable values of the pipeline. */
   readonly variables?: readonly { readonly key: string; readonly value: string }[];
   /** A call with the token this long after it ended, and whether the service refused it. */
@@ -75,7 +89,7 @@ export function tellFlow(teller: Teller, options: FlowOptions): Flow {
     ...(causal && approval.oktaRequest ? { oktaRequest: approval.oktaRequest } : {}),
     ...(causal && approval.brokerApproval ? { brokerApproval: approval.brokerApproval } : {}),
   });
-  const session = touch(teller, options, run, jti, issuedAt);
+  const session = touch(teller, run, jti, issuedAt);
   if (options.lateUse && lifetime !== null) {
     callKubernetes(emit, random, {
       cluster: CLUSTERS[options.environment],
@@ -89,35 +103,6 @@ export function tellFlow(teller: Teller, options: FlowOptions): Flow {
     });
   }
   return { run, jti, issuedAt, ...(session ? { session } : {}) };
-}
-
-interface Approval {
-  readonly requestId: string;
-  readonly oktaRequest?: { readonly id: string; readonly approver: Person; readonly at: number };
-  readonly brokerApproval?: { readonly approver: Person; readonly at: number };
-}
-
-function tellApproval(teller: Teller, options: FlowOptions, run: Run, at: number): Approval {
-  const { emit, random, issuer } = teller;
-  const requestId = `tr-${random.hex(10)}`;
-  const { approver, requester, project } = options;
-  if (options.environment === 'staging' || options.approval === 'none' || !approver) return { requestId };
-  const asker = requester.sponsor ?? requester;
-  const session = login(emit, random, asker, options.at - 3 * MINUTE);
-  if (options.approval === 'okta') {
-    const role = targetName(project, 'production');
-    const id = requestAccess(emit, random, { requester: asker, session, project, role, at: options.at });
-    resolveAccess(emit, random, { id, approver, requester: asker, project, role, at });
-    return { requestId, oktaRequest: { id, approver, at } };
-  }
-  login(emit, random, approver, at - 4 * MINUTE);
-  if (options.approval === 'broker') {
-    issuer.requested({ requestId, requester: asker, project, at: options.at });
-    issuer.approved({ requestId, requester: asker, approver, project, at });
-    return { requestId, brokerApproval: { approver, at } };
-  }
-  emitDeploymentApproval(emit, random, { run, approver, at: Math.max(at, run.createdAt + 30_000) });
-  return { requestId };
 }
 
 /** What goes to production was merged the day before, approved by somebody other than its author. */
@@ -135,68 +120,26 @@ function createRun(teller: Teller, options: FlowOptions): Run {
   const createdAt = options.at + 7 * MINUTE;
   const startedAt = createdAt + random.int(3 * MINUTE, 5 * MINUTE);
   const production = options.environment === 'production';
+  const merged = production && options.unmerged === undefined;
+  const tested = production && REQUIRED_CHECKS[options.project.path] !== undefined;
   return {
     project: options.project,
     pipelineId: ids.pipeline,
     jobId: ids.job,
     deploymentId: ids.deployment,
-    sha: production ? tellChange(teller, options) : random.hex(40),
-    ref: production ? 'main' : `feature-${random.hex(4)}`,
+    roleOf: options.takesRoleOf ?? options.project,
+    failed: options.failed === true,
+    ...(tested ? { tests: options.failedTests === true ? 'failed' : 'success' } : {}),
+    sha: merged ? tellChange(teller, options) : random.hex(40),
+    ref: merged ? 'main' : (options.unmerged ?? `feature-${random.hex(4)}`),
     environment: options.environment,
     creator: options.requester,
     player: options.runner ?? options.requester,
     variables: options.variables ?? [],
-    runner: production ? organisation.runners.production : organisation.runners.shared,
+    runner:
+      production && options.onSharedRunner !== true ? organisation.runners.production : organisation.runners.shared,
     createdAt,
     startedAt,
     finishedAt: startedAt + random.int(80_000, 200_000),
   };
-}
-
-function touch(teller: Teller, options: FlowOptions, run: Run, jti: string, at: number): AwsSession | undefined {
-  const { target } = options.project;
-  if (target === 'kubernetes') return touchKubernetes(teller, run, jti, at);
-  if (target === 'vault' && options.environment === 'production') return touchVault(teller, run, jti, at);
-  return touchAws(teller, run, jti, at);
-}
-
-function touchKubernetes({ emit, random }: Teller, run: Run, jti: string, at: number): undefined {
-  const call = { cluster: CLUSTERS[run.environment], run, jti, resource: 'deployments', name: run.project.name };
-  callKubernetes(emit, random, { ...call, verb: 'get', at: at + 5_000 });
-  callKubernetes(emit, random, { ...call, verb: 'patch', at: at + 9_000 });
-}
-
-function touchVault({ emit, random }: Teller, run: Run, jti: string, at: number): undefined {
-  const token = loginVault(emit, random, { run, jti, role: `${run.project.name}-prod`, at: at + 3_000 });
-  const call = { path: `secret/data/${run.project.name}/prod`, ip: run.runner.ip };
-  callVault(emit, random, token, { ...call, operation: 'read', at: at + 5_000 });
-  callVault(emit, random, token, { ...call, operation: 'update', at: at + 8_000 });
-}
-
-function touchAws({ emit, random }: Teller, run: Run, jti: string, at: number): AwsSession {
-  const { project, environment } = run;
-  const ip = run.runner.ip;
-  const session = assumeRole(emit, random, {
-    account: ACCOUNTS[environment],
-    roleArn: roleArn(project, environment),
-    name: `gl-${project.id}-${run.pipelineId}-${run.jobId}`,
-    providerHost: new URL(HOSTS.broker).host,
-    subject: `project_path:${project.path}:ref_type:branch:ref:${run.ref}`,
-    sourceIdentity: jti,
-    ip,
-    at: at + 3_000,
-  });
-  const call = (afterMs: number, service: string, name: string, readOnly: boolean, parameters: object): void =>
-    callWithSession(emit, random, session, {
-      at: at + afterMs,
-      service,
-      name,
-      readOnly,
-      ip,
-      parameters: { ...parameters },
-    });
-  call(9_000, 'secretsmanager', 'GetSecretValue', true, { secretId: `${project.name}/db` });
-  call(15_000, 'ecs', 'RegisterTaskDefinition', false, { family: project.name });
-  call(21_000, 'ecs', 'UpdateService', false, { cluster: environment, service: project.name });
-  return session;
 }

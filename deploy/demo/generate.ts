@@ -2,6 +2,8 @@ import { stringify } from 'yaml';
 import { HOSTS, PERIOD } from './organisation.ts';
 import { createSecrets, packDeliveries } from './deliveries.ts';
 import type { Delivery, DemoSecrets } from './delivery.ts';
+import { PLANTED } from './planted.ts';
+import type { Planting } from './planting.ts';
 import { createDemoPolicy } from './policy.ts';
 import { createRandom } from './random.ts';
 import { tellStory } from './story.ts';
@@ -17,6 +19,8 @@ export interface Demo {
   readonly asOf: string;
   /** Key of a chain worth looking at first. */
   readonly showcase: string;
+  /** What a control test must find, in order of time. */
+  readonly planted: readonly Planting[];
 }
 
 export const DEMO_SEED = 20_260_701;
@@ -28,7 +32,7 @@ export function createDemo(seed: number = DEMO_SEED): Demo {
   const secrets = createSecrets(random);
   const deliveries = packDeliveries(story.events, secrets, random);
   return {
-    policy: `# The policy file of the demo organisation (generated).\n${stringify(createDemoPolicy(story.organisation))}`,
+    policy: `# The policy file of the demo organisation (generated).\n${stringify(createDemoPolicy(story))}`,
     secrets: `# Secrets of the demo's senders (generated; good for nothing else).\n${stringify(secrets)}`,
     deliveries: [...deliveries, ...plantBadInput(deliveries, secrets)].toSorted((a, b) =>
       a.received_at < b.received_at ? -1 : a.received_at > b.received_at ? 1 : 0,
@@ -37,6 +41,7 @@ export function createDemo(seed: number = DEMO_SEED): Demo {
     to: new Date(PERIOD.to).toISOString(),
     asOf: new Date(PERIOD.to + 3 * 3_600_000).toISOString(),
     showcase: story.showcase,
+    planted: PLANTED,
   };
 }
 

@@ -89,6 +89,19 @@ export function jobHook(run: Run, status: string, finishedAt: number | null): Re
   };
 }
 
+/** The project's tests, as a job of the same pipeline that names no environment. */
+export function testHook(run: Run, status: 'success' | 'failed', finishedAt: number): Record<string, unknown> {
+  const { environment: _none, ...job } = jobHook(run, status, finishedAt);
+  return {
+    ...job,
+    build_id: run.jobId - 1,
+    build_name: 'test',
+    build_stage: 'test',
+    build_allow_failure: false,
+    build_started_at: iso(run.createdAt + 20_000),
+  };
+}
+
 export function deploymentHook(run: Run, status: string, at: number): Record<string, unknown> {
   return {
     object_kind: 'deployment',

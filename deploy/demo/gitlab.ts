@@ -2,7 +2,7 @@ import { HOSTS } from './organisation.ts';
 import type { Person, Project } from './organisation.ts';
 import type { Run } from './run.ts';
 import { gitlabUtc, iso } from './emit.ts';
-import { deploymentHook, jobHook, pipelineHook, projectPart, pushHook, userPart } from './gitlab-hooks.ts';
+import { deploymentHook, jobHook, pipelineHook, projectPart, pushHook, testHook, userPart } from './gitlab-hooks.ts';
 import type { Emit } from './emit.ts';
 import type { Random } from './random.ts';
 
@@ -14,11 +14,13 @@ export function emitRun(emit: Emit, run: Run): void {
     run.createdAt + 900,
     deploymentHook(run, run.environment === 'production' ? 'blocked' : 'created', run.createdAt),
   );
+  if (run.tests) hook(emit, run.createdAt + 90_500, testHook(run, run.tests, run.createdAt + 90_000));
   hook(emit, run.startedAt + 500, jobHook(run, 'running', null));
   hook(emit, run.startedAt + 900, deploymentHook(run, 'running', run.startedAt));
-  hook(emit, run.finishedAt + 500, jobHook(run, 'success', run.finishedAt));
-  hook(emit, run.finishedAt + 900, deploymentHook(run, 'success', run.finishedAt));
-  hook(emit, run.finishedAt + 1_400, pipelineHook(run, 'success', run.finishedAt));
+  const end = run.failed ? 'failed' : 'success';
+  hook(emit, run.finishedAt + 500, jobHook(run, end, run.finishedAt));
+  hook(emit, run.finishedAt + 900, deploymentHook(run, end, run.finishedAt));
+  hook(emit, run.finishedAt + 1_400, pipelineHook(run, end, run.finishedAt));
 }
 
 /** Emits the audit event of a deployment approval (sources.md 1.1). */
@@ -43,10 +45,10 @@ export function emitDeploymentApproval(
 export function emitMergeRequest(
   emit: Emit,
   random: Random,
-  change: { project: Project; author: Person; reviewer: Person; at: number },
+  change: { project: Project; author: Person; reviewer: Person; at: number; id?: number },
 ): string {
   const { project, author, reviewer, at } = change;
-  const id = random.int(100_000, 899_999);
+  const id = change.id ?? random.int(100_000, 899_999);
   const branch = `change-${id}`;
   const last = random.hex(40);
   const merged = random.hex(40);

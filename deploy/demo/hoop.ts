@@ -2,6 +2,7 @@ import { HOSTS } from './organisation.ts';
 import type { Person } from './organisation.ts';
 import { isoSeconds } from './emit.ts';
 import type { Emit } from './emit.ts';
+import { login } from './okta.ts';
 import type { Random } from './random.ts';
 
 /** A reviewed database session through the gateway (sources.md 1.12): approval, open, close. */
@@ -14,6 +15,8 @@ export function emitDatabaseSession(
   const review = `rev_${random.word(12, '0123456789ABCDEFGHJKMNPQRSTVWXYZ')}`;
   const send = (at: number, body: Record<string, unknown>): void =>
     emit({ at, source: 'hoop', instance: HOSTS.hoop, body });
+  login(emit, random, session.person, session.at - 600_000);
+  login(emit, random, session.reviewer, session.at - 300_000);
   send(session.at - 60_000, {
     event_type: 'access.jit_approved',
     payload: {

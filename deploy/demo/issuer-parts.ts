@@ -1,6 +1,7 @@
 import type { Run } from './run.ts';
 import { iso } from './emit.ts';
 import { ACCOUNTS, CLUSTERS, HOSTS, VAULT, targetName } from './organisation.ts';
+import { policyVersionAt } from './registers.ts';
 import type { Person, Project } from './organisation.ts';
 
 /** The recurring parts of an issuer's event data (sources.md 3.4). */
@@ -67,7 +68,7 @@ export function ciOf(run: Run): Record<string, unknown> {
 }
 
 export function approvalOf(story: Exchange): { approval?: Record<string, unknown> } {
-  const policy = { id: story.run.environment === 'production' ? 'prod-deploy' : 'nonprod', version: '7' };
+  const policy = policyOf(story.at, story.run.environment);
   if (story.oktaRequest) {
     const { id, approver, at } = story.oktaRequest;
     return {
@@ -90,6 +91,13 @@ export function approvalOf(story: Exchange): { approval?: Record<string, unknown
       },
     };
   return story.run.environment === 'staging' ? { approval: { mode: 'policy', policy } } : {};
+}
+
+/** The policy by which the issuer decides, in the version of that moment. */
+export function policyOf(at: number, environment: 'production' | 'staging' = 'production'): Record<string, unknown> {
+  return environment === 'production'
+    ? { id: 'prod-deploy', version: policyVersionAt(at) }
+    : { id: 'nonprod', version: '7' };
 }
 
 export function audienceOf(project: Project): string {

@@ -1,4 +1,4 @@
-import { actorsOf, approvalOf, audienceOf, ciOf, party, targetOf } from './issuer-parts.ts';
+import { actorsOf, approvalOf, audienceOf, ciOf, party, policyOf, targetOf } from './issuer-parts.ts';
 import type { Exchange } from './issuer-parts.ts';
 import { ACCOUNTS, HOSTS } from './organisation.ts';
 import type { Person, Project } from './organisation.ts';
@@ -10,7 +10,15 @@ import type { Random } from './random.ts';
 export interface Issuer {
   /** A job's GitLab ID token exchanged for one of our own; gives its jti. */
   exchange(story: Exchange): string;
-  requested(story: { requestId: string; requester: Person; project: Project; at: number; breakGlass?: boolean }): void;
+  requested(story: {
+    requestId: string;
+    requester: Person;
+    project: Project;
+    at: number;
+    /** Why; undefined plants a request that does not say. */
+    reason: string | undefined;
+    breakGlass?: boolean;
+  }): void;
   approved(story: {
     requestId: string;
     requester: Person;
@@ -85,7 +93,7 @@ function sendExchanged(send: Send, jti: string, story: Exchange): string {
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
     ...approvalOf(story),
     ci: ciOf(run),
-    target: targetOf(run.project, run.environment, jti),
+    target: targetOf(run.roleOf, run.environment, jti),
     client_ip: run.runner.ip,
     outcome: 'success',
   });
@@ -102,7 +110,8 @@ function sendRequested(send: Send, story: Parameters<Issuer['requested']>[0]): v
     audience: [audienceOf(story.project)],
     target: targetOf(story.project, 'production'),
     outcome: 'success',
-    ...(story.breakGlass === true ? { reason_code: 'break_glass', reason: 'INC-2207 bookings down' } : {}),
+    ...(story.breakGlass === true ? { reason_code: 'break_glass' } : {}),
+    ...(story.reason === undefined ? {} : { reason: story.reason }),
   });
 }
 
@@ -110,7 +119,7 @@ function sendApproved(send: Send, story: Parameters<Issuer['approved']>[0]): voi
   const approval = {
     mode: story.breakGlass === true ? 'break_glass' : 'human',
     decided_at: iso(story.at),
-    policy: { id: 'prod-deploy', version: '7' },
+    policy: policyOf(story.at),
     ...(story.approver ? { decision_by: party(story.approver) } : {}),
   };
   send(story.at, 'token.approved.v1', `request:${story.requestId}`, story.approver ? 'user' : 'system', {
@@ -127,7 +136,7 @@ function sendApproved(send: Send, story: Parameters<Issuer['approved']>[0]): voi
 function sendIssued(send: Send, jti: string, story: Parameters<Issuer['issued']>[0]): string {
   const role = `arn:aws:iam::${ACCOUNTS.production}:role/breakglass-admin`;
   const aws = { account: ACCOUNTS.production, role_arn: role, source_identity: jti };
-  const policy = { id: 'prod-deploy', version: '7' };
+  const policy = policyOf(story.at);
   send(story.at, 'token.issued.v1', `jti:${jti}`, 'user', {
     request_id: story.requestId,
     token: token(jti),

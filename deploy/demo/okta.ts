@@ -62,8 +62,8 @@ export function emitOkta(emit: Emit, random: Random, event: OktaEvent): void {
   });
 }
 
-/** A login with a second factor; gives the session id. */
-export function login(emit: Emit, random: Random, person: Person, at: number): string {
+/** A login with a second factor, a security key unless another is named; gives the session id. */
+export function login(emit: Emit, random: Random, person: Person, at: number, factor = 'FIDO_WEBAUTHN'): string {
   const session = `idx${random.word(21)}`;
   emitOkta(emit, random, { at, type: 'user.session.start', message: 'User login to Okta', actor: person, session });
   emitOkta(emit, random, {
@@ -73,7 +73,7 @@ export function login(emit: Emit, random: Random, person: Person, at: number): s
     actor: person,
     session,
     credential: 'ASSERTION',
-    debug: { factor: 'FIDO_WEBAUTHN' },
+    debug: { factor },
   });
   return session;
 }
@@ -101,9 +101,17 @@ export function requestAccess(
 export function resolveAccess(
   emit: Emit,
   random: Random,
-  decision: { id: string; approver: Person; requester: Person; project: Project; role: string; at: number },
+  decision: {
+    id: string;
+    approver: Person;
+    requester: Person;
+    project: Project;
+    role: string;
+    at: number;
+    factor?: string | undefined;
+  },
 ): void {
-  const session = login(emit, random, decision.approver, decision.at - 240_000);
+  const session = login(emit, random, decision.approver, decision.at - 240_000, decision.factor);
   const transaction = random.word(22);
   emitOkta(emit, random, {
     at: decision.at,
@@ -136,6 +144,32 @@ export function resolveAccess(
         detailEntry: null,
       },
     ],
+  });
+}
+
+/** Somebody leaves: an administrator shuts the account. */
+export function deactivate(emit: Emit, random: Random, admin: Person, person: Person, at: number): void {
+  emitOkta(emit, random, {
+    at,
+    type: 'user.lifecycle.deactivate',
+    message: 'Deactivate Okta user',
+    actor: admin,
+    session: login(emit, random, admin, at - 300_000),
+    target: [
+      { id: person.oktaId, type: 'User', alternateId: person.email, displayName: person.name, detailEntry: null },
+    ],
+  });
+}
+
+/** The stream of the System Log to a second place is switched off. */
+export function stopLogStream(emit: Emit, random: Random, admin: Person, name: string, at: number): void {
+  emitOkta(emit, random, {
+    at,
+    type: 'system.log_stream.lifecycle.deactivate',
+    message: 'Deactivate log stream',
+    actor: admin,
+    session: login(emit, random, admin, at - 300_000),
+    target: [{ id: `0oa${name}`, type: 'LogStream', alternateId: name, displayName: name, detailEntry: null }],
   });
 }
 

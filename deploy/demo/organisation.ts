@@ -14,6 +14,14 @@ export const ACCOUNTS = { production: '210987654321', staging: '321098765432' } 
 export const CLUSTERS = { production: 'ferry-prod', staging: 'ferry-stg' } as const;
 export const VAULT = 'vault-fjord';
 
+/** Where the rules of access themselves are kept, as merge requests. */
+export const POLICY_PROJECT: Project = {
+  id: 840,
+  path: 'platform/access-policies',
+  name: 'access-policies',
+  target: 'aws',
+};
+
 /** The quarter that the demo tells, UTC. Fixed, so that every run gives the same bytes. */
 export const PERIOD = { from: Date.UTC(2026, 6, 1), to: Date.UTC(2026, 9, 1) } as const;
 
@@ -40,6 +48,8 @@ export interface Organisation {
   readonly developers: readonly Person[];
   readonly approvers: readonly Person[];
   readonly agent: Person;
+  /** Somebody who leaves in the middle of the quarter. */
+  readonly leaver: Person;
   readonly projects: readonly Project[];
   readonly runners: { readonly production: Runner; readonly shared: Runner };
 }
@@ -66,6 +76,7 @@ const NAMES = [
   'Lars Nygaard',
   'Mona Olsen',
   'Nils Pedersen',
+  'Oda Quist',
 ];
 
 const PROJECTS: readonly Omit<Project, 'id'>[] = [
@@ -80,7 +91,8 @@ const PROJECTS: readonly Omit<Project, 'id'>[] = [
 export function createOrganisation(random: Random): Organisation {
   const people = NAMES.map((name, index) => person(random, name, index));
   const [sponsor] = people;
-  if (!sponsor) throw new RangeError('no people');
+  const leaver = people.at(-1);
+  if (!sponsor || !leaver) throw new RangeError('no people');
   const agent: Person = {
     name: 'release-agent',
     email: '',
@@ -94,8 +106,9 @@ export function createOrganisation(random: Random): Organisation {
   return {
     people,
     developers: people.slice(0, 9),
-    approvers: people.slice(9),
+    approvers: people.slice(9, -1),
     agent,
+    leaver,
     projects: PROJECTS.map((project, index) => ({ ...project, id: 700 + index * 13 })),
     runners: {
       production: { id: 41, description: 'prod-runner', ip: '198.51.100.21', tags: ['prod'] },
@@ -115,6 +128,23 @@ function person(random: Random, name: string, index: number): Person {
     ip: `203.0.113.${20 + index}`,
     kind: 'human',
   };
+}
+
+/** Vault's own name for a person: one entity, whichever project the login is for. */
+export function vaultEntityOf(person: Person): string {
+  return `5e0c1f2a-0000-4000-8000-${String(person.gitlabId).padStart(12, '0')}`;
+}
+
+/** As whom a job of a person acts on a cluster: the cluster's mapping of claims makes the name. */
+export function clusterUserOf(project: Project, person: Person): string {
+  return `gitlab:${project.path}:${person.username}`;
+}
+
+/** The key under which Custody knows a person: the identity provider's, or the register of agents'. */
+export function personKey(person: Person): string {
+  return person.kind === 'ai_agent'
+    ? `idp:user:${HOSTS.agents}/${person.oktaId}`
+    : `idp:user:https://${HOSTS.okta}/${person.oktaId}`;
 }
 
 /** What a project's job asks for in an environment: a role at AWS, a cluster, a role of Vault. */

@@ -1,15 +1,20 @@
-import { ACCOUNTS, CLUSTERS, HOSTS, VAULT, roleArn } from './organisation.ts';
+import type { NativeEvent, NativeSource } from './emit.ts';
+import { ACCOUNTS, CLUSTERS, HOSTS, VAULT, clusterUserOf, personKey, roleArn, vaultEntityOf } from './organisation.ts';
 import type { Organisation, Person } from './organisation.ts';
-import { BACKUP_USER } from './story.ts';
+import { BACKUP_USER } from './planted-acts.ts';
+import { REQUIRED_CHECKS, createRegisters, removedRole } from './registers.ts';
+import type { Story } from './story.ts';
 
 const STAMPS = { webhook: 1_000, fine: 1 };
 
 /** The demo company's custody.yaml as a value: what it connects, what is production there, who is who. */
-export function createDemoPolicy(organisation: Organisation): Record<string, unknown> {
+export function createDemoPolicy({ organisation, events }: Story): Record<string, unknown> {
+  const removed = removedRole(organisation);
+  const [first] = organisation.people;
   return {
     tenant: 'fjordline',
     organisation: 'Fjordline (demo)',
-    sources: sources(),
+    sources: sources(events),
     environments: environments(),
     roles: [
       ...organisation.projects.flatMap((project) =>
@@ -18,6 +23,7 @@ export function createDemoPolicy(organisation: Organisation): Record<string, unk
           environment,
           projects: [project.id],
           ...(environment === 'production' ? { refs: ['main'] } : {}),
+          ...(roleArn(project, environment) === removed.role ? { to: removed.until } : {}),
         })),
       ),
       {
@@ -31,6 +37,8 @@ export function createDemoPolicy(organisation: Organisation): Record<string, unk
       path: project.path,
       required_approvals: 1,
       protected_refs: ['main'],
+      owner: first && personKey(first),
+      required_checks: REQUIRED_CHECKS[project.path] ?? [],
     })),
     approver_groups: [
       {
@@ -39,19 +47,7 @@ export function createDemoPolicy(organisation: Organisation): Record<string, unk
         members: organisation.approvers.map((person) => ({ person: personKey(person), from: '2026-01-01T00:00:00Z' })),
       },
     ],
-    automation: [
-      {
-        name: 'autoscaling',
-        match: {
-          aws_role_arn: `arn:aws:iam::${ACCOUNTS.production}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling`,
-        },
-      },
-      {
-        name: 'cluster controllers',
-        match: { k8s_username_prefix: 'system:serviceaccount:kube-system:', cluster: CLUSTERS.production },
-      },
-      { name: 'backup writer', match: { aws_user_arn: backupUserArn() } },
-    ],
+    automation: automation(),
     exceptions: [
       {
         test: 'T-12',
@@ -62,16 +58,40 @@ export function createDemoPolicy(organisation: Organisation): Record<string, unk
         reason: 'the vendor cannot assume roles',
       },
     ],
-    runners: Object.values(organisation.runners).map((runner) => ({
+    runners: Object.entries(organisation.runners).map(([kind, runner]) => ({
       id: runner.id,
       description: runner.description,
       network: runner.description,
       egress_ips: [runner.ip],
+      tags: runner.tags,
+      ...(kind === 'production' ? { environment: 'production', protected: true } : { shared: true }),
     })),
-    identities: [...organisation.people.map(identity), identity(organisation.agent)],
+    identities: [...organisation.people, organisation.agent].map((person) => identity(person, organisation)),
+    ...createRegisters(organisation),
     parameters: { ttl_max_s: { production: 3_600, default: 43_200 } },
     pipeline_variables: { request_system: 'okta', request_scope: HOSTS.okta },
   };
+}
+
+/** What changes production by itself, and may. */
+function automation(): readonly Record<string, unknown>[] {
+  return [
+    {
+      name: 'autoscaling',
+      match: {
+        aws_role_arn: `arn:aws:iam::${ACCOUNTS.production}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling`,
+      },
+    },
+    {
+      name: 'cluster controllers',
+      match: { k8s_username_prefix: 'system:serviceaccount:kube-system:', cluster: CLUSTERS.production },
+    },
+    {
+      name: 'cluster controllers (staging)',
+      match: { k8s_username_prefix: 'system:serviceaccount:kube-system:', cluster: CLUSTERS.staging },
+    },
+    { name: 'backup writer', match: { aws_user_arn: backupUserArn() } },
+  ];
 }
 
 function environments(): Record<string, unknown> {
@@ -93,10 +113,11 @@ function environments(): Record<string, unknown> {
   };
 }
 
-function sources(): Record<string, unknown>[] {
+function sources(events: readonly NativeEvent[]): Record<string, unknown>[] {
   const source = (family: string, instance: string, more: Record<string, unknown>): Record<string, unknown> => ({
     family,
     instance,
+    from: connectedSince(events, NATIVE[family], instance),
     max_skew_ms: 2_000,
     // Weekends are quiet there.
     daily_activity_expected: false,
@@ -126,12 +147,19 @@ function sources(): Record<string, unknown>[] {
       may_speak_for: [HOSTS.broker],
       credentials: [{ kind: 'bearer', secret: 'issuer' }],
     }),
-    source('aws.cloudtrail', ACCOUNTS.production, { resolution_ms: STAMPS.webhook, lateness_s: 1_800 }),
-    source('aws.cloudtrail', ACCOUNTS.staging, { resolution_ms: STAMPS.webhook, lateness_s: 1_800 }),
-    ...Object.values(CLUSTERS).map((cluster) =>
+    ...Object.entries(ACCOUNTS).map(([environment, account]) =>
+      source('aws.cloudtrail', account, {
+        resolution_ms: STAMPS.webhook,
+        lateness_s: 1_800,
+        daily_activity_expected: environment === 'production',
+        credentials: [{ kind: 'bearer', secret: 'eventbridge' }],
+      }),
+    ),
+    ...Object.entries(CLUSTERS).map(([environment, cluster]) =>
       source('k8s.audit', cluster, {
         resolution_ms: STAMPS.fine,
         lateness_s: 300,
+        daily_activity_expected: environment === 'production',
         jwt_issuer: HOSTS.broker,
         claim_prefix: 'ci.fjordline.example',
         credentials: [{ kind: 'bearer', secret: 'kubernetes' }],
@@ -150,24 +178,50 @@ function sources(): Record<string, unknown>[] {
   ];
 }
 
-function identity(person: Person): Record<string, unknown> {
+const NATIVE: Readonly<Record<string, NativeSource>> = {
+  'okta.log': 'okta',
+  'gitlab.hook': 'gitlab-webhook',
+  'gitlab.audit': 'gitlab-audit',
+  ce: 'issuer',
+  'aws.cloudtrail': 'cloudtrail',
+  'k8s.audit': 'kubernetes',
+  'vault.audit': 'vault',
+  hoop: 'hoop',
+};
+
+/** The day of the first word that a source sent: since then it is connected. */
+function connectedSince(events: readonly NativeEvent[], source: NativeSource | undefined, instance: string): string {
+  const first = events.find((event) => event.source === source && event.instance === instance);
+  if (!first) throw new RangeError(`nothing came from ${instance}`);
+  return `${new Date(first.at).toISOString().slice(0, 10)}T00:00:00Z`;
+}
+
+function identity(person: Person, organisation: Organisation): Record<string, unknown> {
+  const human = person.kind === 'human';
   return {
     person: personKey(person),
     display: person.name,
     kind: person.kind,
-    method: person.kind === 'human' ? 'saml_extern_uid' : 'agent_register',
+    method: human ? 'saml_extern_uid' : 'agent_register',
     aliases: [
       `gitlab:user:${HOSTS.gitlab}/${person.gitlabId}`,
-      ...(person.email === '' ? [] : [`email:${person.email}`]),
+      `vault:entity:${VAULT}/${vaultEntityOf(person)}`,
+      ...(human ? [`email:${person.email}`, `idp:user:${HOSTS.broker}/${person.oktaId}`] : []),
+      ...(human ? clusterUsers(person, organisation) : []),
     ],
-    ...(person.sponsor ? { sponsor: personKey(person.sponsor) } : {}),
+    ...(person.sponsor
+      ? { sponsor: personKey(person.sponsor), allowed_roles: organisation.projects.slice(0, 1).map((project) => roleArn(project, 'production')) }
+      : {}),
   };
-}
+} // prettier-ignore
 
-function personKey(person: Person): string {
-  return person.kind === 'ai_agent'
-    ? `idp:user:${HOSTS.agents}/${person.oktaId}`
-    : `idp:user:https://${HOSTS.okta}/${person.oktaId}`;
+/** As whom a person's jobs act on the clusters. */
+function clusterUsers(person: Person, { projects }: Organisation): readonly string[] {
+  return Object.values(CLUSTERS).flatMap((cluster) =>
+    projects
+      .filter(({ target }) => target === 'kubernetes')
+      .map((project) => `k8s:user:${cluster}/${clusterUserOf(project, person)}`),
+  );
 }
 
 function backupUserArn(): string {

@@ -5,6 +5,11 @@ export interface Run {
   readonly project: Project;
   readonly pipelineId: number;
   readonly jobId: number;
+  /** Whose role the job takes at AWS: its own project's, unless something is wrong. */
+  readonly roleOf: Project;
+  readonly failed: boolean;
+  /** How the project's tests ended for the commit; absent where it has none. */
+  readonly tests?: 'success' | 'failed';
   readonly deploymentId: number;
   readonly sha: string;
   readonly ref: string;

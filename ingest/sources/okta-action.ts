@@ -60,6 +60,8 @@ const RULES: readonly (readonly [RegExp, Action])[] = [
   [/^user\.authentication\./, 'session.login'],
   [/^user\.(?:lifecycle|account|mfa|credential|import)\./, 'user.change'],
   [/^access\.request\.(?:condition|sequence|settings)\./, 'config.change'],
+  // Where the System Log itself is copied to: T-35 looks for its end.
+  [/^system\.log_stream\.lifecycle\./, 'config.change'],
   [
     /^(?:policy|application|group|iam|(?:network_)?zone|event_hook|inline_hook|security)\..*\.(?:create|update|delete)$/,
     'config.change',

@@ -1,13 +1,8 @@
+import { parseEventName } from '../../model/key.ts';
 import type { Reader } from '../../store/query.ts';
 import { toStoredEvent } from '../../store/queries/event-row.ts';
 import { findEventsByName } from '../../store/queries/find-events.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
-
-/** The family and the native id of an event's name; undefined if it is none. The family itself holds no "/". */
-export function parseEventName(name: string): { readonly family: string; readonly nativeId: string } | undefined {
-  const found = /^event:([a-z0-9.]+)\/(.+)$/s.exec(name);
-  return found ? { family: found[1] ?? '', nativeId: found[2] ?? '' } : undefined;
-}
 
 /**
  * Accepted events by the names that people use. Where a name fits nothing as it stands, names that go on with a stage or

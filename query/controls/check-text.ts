@@ -29,15 +29,9 @@ export function checkText(check: CheckResult): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Only the result matrix and one line an exception: what fits on a screen. Ends with a newline. */
-export function summaryText(check: CheckResult): string {
-  const exceptions = check.tests.flatMap((test) =>
-    test.items
-      .filter((item) => item.verdict === 'exception')
-      .map((item) => `  ${test.test} ${item.at.slice(0, 19)}Z ${item.attribute ?? ''}: ${item.finding}`),
-  );
-  const lines = [...matrix(check.tests), ...(exceptions.length > 0 ? ['', 'Exceptions', ...exceptions] : [])];
-  return `${lines.join('\n')}\n`;
+/** Only the result matrix, a line a test: what fits on a screen. Ends with a newline. */
+export function matrixText(check: CheckResult): string {
+  return `${matrix(check.tests).join('\n')}\n`;
 }
 
 function matrix(tests: readonly TestResult[]): readonly string[] {

@@ -17,8 +17,10 @@ import type { CheckDeps } from './run-check.ts';
 export interface ControlsApiDeps extends CheckDeps {
   /** The moment of the request, microseconds UTC: the as-of where none is asked for. */
   now(): Micros;
-  /** Keeps what a check gave; rejects if it cannot. Absent: nothing is kept. */
-  readonly record?: (result: CheckResult, request: CheckRequest) => Promise<void>;
+  /** Keeps what a check gave; rejects if it cannot. Absent: this process only reads, and refuses to keep anything. */
+  readonly record?: ((result: CheckResult, request: CheckRequest) => Promise<void>) | undefined;
+  /** Throws a Problem unless the Authorization header allows to keep a result: to read is not enough. */
+  readonly mayKeep: (authorization: string | undefined) => Promise<unknown>;
 }
 
 const instant = z.string().transform((text, context): Micros => {
@@ -40,16 +42,11 @@ const runsQuery = z.strictObject({ from: instant, to: instant, as_of: instant })
 
 /**
  * `GET /v1/controls` (the catalogue and the frameworks), `/v1/controls/{test}?from&to&as_of` (one test over a period),
- * `/v1/check?framework&from&to&as_of&tests` (all tests of a framework; what they give is kept), `/v1/check/runs?from&to&as_of`
- * (what is kept of a period and as-of) and `/v1/backtest?...&windows` (the same tests over windows before). Problems are
- * thrown for the app to answer.
+ * `/v1/check?framework&from&to&as_of&tests` (all tests of a framework), `/v1/check/runs?from&to&as_of` (what is kept of a
+ * period and as-of) and `/v1/backtest?...&windows` (the same tests over windows before). None of them changes anything:
+ * `POST /v1/check?...` runs the same tests and keeps what they give. Problems are thrown for the app to answer.
  */
 export function createControlsApi(deps: ControlsApiDeps): FastifyPluginAsync {
-  const check = async (request: CheckRequest): Promise<CheckResult> => {
-    const result = await runCheck(deps, request);
-    await deps.record?.(result, request);
-    return result;
-  };
   return async (app) => {
     app.get('/v1/controls', () => ({
       catalogue_version: catalogueVersion(),
@@ -63,10 +60,15 @@ export function createControlsApi(deps: ControlsApiDeps): FastifyPluginAsync {
         throw new Problem('not_found', `there is no control test ${JSON.stringify(request.params.test.slice(0, 40))}`);
       if (Object.keys(request.query as object).length === 0) return describeTest(test);
       const { from, to, as_of: asOf } = parse(periodQuery, request.query);
-      return check({ framework: 'all', from, to, asOf: asOf ?? deps.now(), tests: [test.id] });
+      return runCheck(deps, { framework: 'all', from, to, asOf: asOf ?? deps.now(), tests: [test.id] });
     });
 
-    app.get('/v1/check', (request) => check(readCheck(parse(checkQuery, request.query), deps)));
+    app.get('/v1/check', (request) => runCheck(deps, readCheck(parse(checkQuery, request.query), deps)));
+
+    app.post('/v1/check', {
+      onRequest: async (request) => void (await deps.mayKeep(request.headers.authorization)),
+      handler: (request) => checkAndKeep(deps, readCheck(parse(checkQuery, request.query), deps)),
+    });
 
     app.get('/v1/check/runs', (request) => readRuns(deps, parse(runsQuery, request.query)));
 
@@ -77,6 +79,18 @@ export function createControlsApi(deps: ControlsApiDeps): FastifyPluginAsync {
 
     await Promise.resolve();
   };
+}
+
+async function checkAndKeep(deps: ControlsApiDeps, request: CheckRequest): Promise<CheckResult> {
+  const { record } = deps;
+  if (!record)
+    throw new Problem(
+      'forbidden',
+      'This process only reads its store and keeps no results. GET /v1/check answers the same.',
+    );
+  const result = await runCheck(deps, request);
+  await record(result, request);
+  return result;
 }
 
 async function readRuns(

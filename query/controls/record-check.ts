@@ -97,9 +97,9 @@ export function comparisonText({ agreement, tests }: Comparison): string {
     case 'not_stored':
       return of('not_stored').length === tests.length
         ? 'Nothing is stored of this period and as-of yet; this run is kept for the next comparison.\n'
-        : `${of('agrees').length} tests agree with what was stored; of ${of('not_stored').length} nothing is stored yet.\n`;
+        : `Of the tests ${of('agrees').length} agree with what was stored; of ${of('not_stored').length} nothing is stored yet.\n`;
     case 'other_catalogue_or_policy':
-      return `${of('agrees').length} tests agree with what was stored; ${of('other_catalogue_or_policy').length} were judged by another catalogue or policy then and cannot be compared.\n`;
+      return `Of the tests ${of('agrees').length} agree with what was stored; ${of('other_catalogue_or_policy').length} cannot be compared: judged by another catalogue or policy then.\n`;
     default:
       return of('differs')
         .map(

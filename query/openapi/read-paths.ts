@@ -62,6 +62,7 @@ export function controlPaths(): Json {
     ...parameter('framework', 'which framework', true),
     schema: { type: 'string', enum: [...FRAMEWORK_IDS, 'all'] },
   };
+  const check = [framework, ...period, asOf, parameter('tests', 'only these, such as T-01,T-09', false)];
   const windows = {
     ...parameter('windows', 'how many windows of the same length before it', true),
     schema: { type: 'integer' },
@@ -71,7 +72,17 @@ export function controlPaths(): Json {
     '/v1/controls/{test}': get('One test over a period', [path('test', 'such as T-01'), ...period, asOf], {
       type: 'object',
     }),
-    '/v1/check': get('All tests of a framework over a period', [framework, ...period, asOf], { type: 'object' }),
+    '/v1/check': {
+      ...get('All tests of a framework over a period; nothing is kept', check, { type: 'object' }),
+      post: {
+        summary: 'The same, and the result is kept with its digests; needs the permission "report"',
+        parameters: check,
+        responses: {
+          200: { description: 'What was kept', content: { 'application/json': { schema: { type: 'object' } } } },
+          ...problems(),
+        },
+      },
+    },
     '/v1/check/runs': get('What was kept of the checks of a period and as-of', [...period, asOf], { type: 'object' }),
     '/v1/backtest': get('The same tests over windows before a period', [framework, ...period, asOf, windows], {
       type: 'object',

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
+import { createTally } from '../tally.ts';
 import { openZip } from './read-zip.ts';
 
 /** Bytes and hash of what was written. */
@@ -28,19 +28,11 @@ const FIXED = { mtime: new Date(1980, 0, 1), mode: 0o100644, forceDosTimestamp: 
  */
 export async function writeZip(entries: readonly ZipSource[], out: string): Promise<Zipped> {
   const zip = new ZipFile();
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const count = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      yield chunk;
-    }
-  };
+  const tally = createTally();
   const broken = new Promise<never>((_, reject) => zip.on('error', reject));
   broken.catch(() => undefined);
   const part = `${out}.part`;
-  const flowed = pipeline(zip.outputStream as Readable, count, createWriteStream(part, { mode: 0o600 }));
+  const flowed = pipeline(zip.outputStream as Readable, tally.through, createWriteStream(part, { mode: 0o600 }));
   try {
     const ordered = entries.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
     for (const entry of ordered) {
@@ -61,7 +53,7 @@ export async function writeZip(entries: readonly ZipSource[], out: string): Prom
     throw error;
   }
   await rename(part, out);
-  return { bytes, sha256: hash.digest('hex') };
+  return tally.total();
 }
 
 /** The files of a folder as entries below one folder of the archive. */

@@ -4,6 +4,7 @@ import { rename, rm } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import PdfKit from 'pdfkit';
+import { createTally } from '../tally.ts';
 import { fontFile, openFonts } from './fonts.ts';
 import { closeOutline, createOutline } from './outline.ts';
 import { fillTotal, reserveTotal } from './page.ts';
@@ -102,16 +103,8 @@ export function closeDocument(sheet: Sheet, root: Element, pages: number): void 
  */
 export async function writeDocument(sheet: Sheet, out: Writable | string, draw: () => Promise<void>): Promise<Written> {
   const part = typeof out === 'string' ? `${out}.part` : '';
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const count = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      yield chunk;
-    }
-  };
-  const flowed = pipeline(sheet.doc, count, typeof out === 'string' ? createWriteStream(part) : out);
+  const tally = createTally();
+  const flowed = pipeline(sheet.doc, tally.through, typeof out === 'string' ? createWriteStream(part) : out);
   const drawn = draw().catch((error: unknown) => {
     sheet.doc.destroy(error instanceof Error ? error : new Error('drawing failed', { cause: error }));
     throw error;
@@ -123,7 +116,7 @@ export async function writeDocument(sheet: Sheet, out: Writable | string, draw: 
     throw failed.reason;
   }
   if (typeof out === 'string') await rename(part, out);
-  return { bytes, sha256: hash.digest('hex') };
+  return tally.total();
 }
 
 /** The SHA-256 of bytes, in hexadecimal. */

@@ -11,6 +11,8 @@ import { VERDICT_WORDS, bareTime, closed, formatCount, nounOf } from '../wording
 
 /** The most rows of one list in a PDF: beyond it a reader needs the attached file, and so does the writer (controls.md 5.2). */
 export const MAX_LISTED = 20_000;
+/** From so many items on, one reason is told once for all of them. */
+const SHARED_FROM = 10;
 /** Evidence and aliases shown for one item. */
 const MAX_NAMED = 12;
 
@@ -29,7 +31,9 @@ export async function drawItems(
     drawText(sheet, words.none);
     return;
   }
-  const listed = items.slice(0, MAX_LISTED);
+  // Each exception is a case of its own. What many share a reason for is told once: the files of the pack list every item.
+  const lines = verdict === 'exception' ? items.map((item) => [item] as const) : gather(items);
+  const listed = lines.slice(0, MAX_LISTED);
   await drawTable(sheet, {
     heading,
     columns: [
@@ -40,19 +44,22 @@ export async function drawItems(
       ...(verdict === 'exception' ? [{ title: 'Chain', min: 30 }] : []),
     ],
     rows: listed,
-    cells: (item) => [
-      cell(item.item, ...namedList(item.aliases, 'also '), ...idOf(context, test, item)),
-      cell(bareTime(item.at)),
-      cell(...findingOf(item), ...saidOf(context, test, item)),
-      cell(...(item.evidence.length === 0 ? ['none'] : namedList(item.evidence, ''))),
-      ...(verdict === 'exception' ? [chainCell(context, test, item)] : []),
-    ],
+    cells: ([item, ...more]) =>
+      more.length > 0
+        ? sharedCells(item, more)
+        : [
+            cell(item.item, ...namedList(item.aliases, 'also '), ...idOf(context, test, item)),
+            cell(bareTime(item.at)),
+            cell(...findingOf(item), ...saidOf(context, test, item)),
+            cell(...(item.evidence.length === 0 ? ['none'] : namedList(item.evidence, ''))),
+            ...(verdict === 'exception' ? [chainCell(context, test, item)] : []),
+          ],
     expected: listed.length,
   });
-  if (listed.length < items.length)
+  if (listed.length < lines.length)
     drawText(
       sheet,
-      `The first ${nounOf(listed.length, 'item')} are listed; all ${formatCount(items.length)} stand in the attached file check-result.json.`,
+      `The first ${nounOf(listed.length, 'line')} are shown; all ${formatCount(items.length)} stand in the attached file check-result.json.`,
     );
 }
 
@@ -65,6 +72,32 @@ function saidOf({ said }: ReportContext, test: TestResult, item: TestItem): read
   const dispositions = item.verdict === 'exception' ? said(test.test, item).dispositions : undefined;
   return dispositions ? [[{ text: closed(stateText(dispositions)), face: 'bold' }]] : [];
 }
+
+type Line = readonly [TestItem, ...TestItem[]];
+
+/** Items in their order; those of one reason, where they are many, together in the place of the first. */
+function gather(items: readonly TestItem[]): readonly Line[] {
+  const groups = new Map<string, [TestItem, ...TestItem[]]>();
+  for (const item of items) {
+    const reason = `${item.attribute ?? ''} ${item.finding}`;
+    const held = groups.get(reason);
+    if (held) held.push(item);
+    else groups.set(reason, [item]);
+  }
+  return [...groups.values()].flatMap((group): readonly Line[] =>
+    group.length >= SHARED_FROM ? [group] : group.map((item): Line => [item]),
+  );
+}
+
+function sharedCells(item: TestItem, more: readonly TestItem[]): readonly Cell[] {
+  const times = [item, ...more].map(({ at }) => at).toSorted();
+  return [
+    cell(item.item, quiet(`and ${nounOf(more.length, 'more item')}`)),
+    cell(bareTime(times[0] ?? item.at), quiet('to'), bareTime(times.at(-1) ?? item.at)),
+    cell(...findingOf({ ...item, finding: `${closed(item.finding)} The same holds for ${formatCount(more.length)} more.` })),
+    cell(quiet('each item in check-result.json and in the population of the pack')),
+  ];
+} // prettier-ignore
 
 function findingOf(item: TestItem): readonly Rich[] {
   const head = item.attribute === undefined ? [] : [[{ text: item.attribute, face: 'mono' as const }]];

@@ -27,7 +27,7 @@ function rulesOf(asOf: string): readonly Rule[] {
       title: 'Population first, then verdicts',
       points: [
         'The population of a test is drawn, sorted by canonical key, counted and hashed before its first member is judged. The hash is SHA-256 over the keys, one a line.',
-        'Each member gets one verdict: pass, exception, undetermined, or excluded by a rule of a fixed list. Exclusions stay in the population and are listed.',
+        'Each member gets one verdict: pass, exception, undetermined, or excluded by a rule of a fixed list. Exclusions stay in the population and are listed; where ten items or more share the reason for being undetermined or excluded, this report tells it once, and the files of the pack list each item.',
         'The whole population is tested. There is no sampling risk and nothing is projected.',
         'Exceptions are facts. They are never removed or resolved; management’s response is recorded beside them.',
       ],

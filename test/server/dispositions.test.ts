@@ -70,8 +70,12 @@ const get = async <Body>(url: string): Promise<Body> => {
 };
 const history = async (id: string): Promise<readonly ShownDisposition[]> =>
   (await get<{ dispositions: readonly ShownDisposition[] }>(`/v1/exceptions/${id}/dispositions`)).dispositions;
-const check = (from: string, to: string): Promise<CheckResult> =>
-  get(`/v1/check?framework=all&from=${from}T00:00:00Z&to=${to}T00:00:00Z&as_of=${AFTER}T00:00:00Z&tests=T-25`);
+const check = async (from: string, to: string): Promise<CheckResult> => {
+  const url = `/v1/check?framework=all&from=${from}T00:00:00Z&to=${to}T00:00:00Z&as_of=${AFTER}T00:00:00Z&tests=T-25`;
+  const answer = await ask(undefined, 'POST', url);
+  expect(answer.status, answer.text).toBe(200);
+  return answer.body as unknown as CheckResult;
+};
 const response = { kind: 'response', agreement: 'partly', text: 'The bucket was written by hand.', owner: 'platform', correction_due: '2026-07-01', severity: 'high' }; // prettier-ignore
 const classify = { kind: 'classification', class: 'true_deviation', text: 'Nobody approved it.', root_cause: 'operation' }; // prettier-ignore
 

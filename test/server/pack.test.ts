@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { afterAll, expect, test, vi } from 'vitest';
 import { injectApi, readJson, readLines, readText } from '../../cli/api.ts';
 import type { Api } from '../../cli/api.ts';
-import { readPolicy } from '../../cli/open-api.ts';
+import { readPolicy } from '../../cli/local-options.ts';
 import { writeReport } from '../../cli/write-report.ts';
 import type { WrittenReport } from '../../cli/write-report.ts';
 import { createDemo } from '../../deploy/demo/generate.ts';

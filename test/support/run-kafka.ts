@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import { startBrokers } from './kafka-brokers.ts';
 import { missingForKafka } from './kafka-jars.ts';
+import { untilInterrupted } from './until-interrupted.ts';
 
 /**
  * `npm run kafka -- [1|3]`: real brokers for development, until it is interrupted or its parent ends. Prints their
@@ -18,13 +18,6 @@ const parent = process.ppid;
 const cluster = await startBrokers(count, say);
 process.stdout.write(`${cluster.addresses.join(',')}\n`);
 say('Ctrl-C stops the brokers and removes their data');
-const orphaned = new Promise<string>((resolve) => {
-  const look = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(look);
-    resolve('the parent ended');
-  }, 500);
-});
-await Promise.race([orphaned, once(process, 'SIGINT'), once(process, 'SIGTERM'), once(process, 'SIGHUP')]);
+await untilInterrupted(parent);
 await cluster.stop();
 process.exit(0);

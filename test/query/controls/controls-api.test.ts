@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CheckResult } from '../../../model/control.ts';
 import { emptyPolicy } from '../../../model/policy.ts';
+import { Problem } from '../../../model/problem.ts';
 import { CATALOGUE } from '../../../query/controls/catalogue.ts';
 import { createControlsApi } from '../../../query/controls/controls-api.ts';
 import { answerProblems } from '../../../server/problem-reply.ts';
@@ -10,13 +11,19 @@ import { at } from '../../support/control-fixture.ts';
 
 const PERIOD = 'from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z';
 let app: FastifyInstance;
+const kept: CheckResult[] = [];
 
 beforeAll(async () => {
   app = fastify();
   answerProblems(app);
   // A store that holds nothing: what is answered then is a matter of the routes and the rules alone.
   const reader = { read: () => Promise.resolve([]) };
-  await app.register(createControlsApi({ reader, policy: emptyPolicy(), now: () => at('2026-05-01T00:00:00Z') }));
+  const record = (result: CheckResult): Promise<void> => Promise.resolve(void kept.push(result));
+  const mayKeep = (authorization: string | undefined): Promise<unknown> =>
+    authorization === 'Bearer auditor' ? Promise.resolve() : Promise.reject(new Problem('forbidden', 'not you'));
+  const deps = { reader, policy: emptyPolicy(), now: () => at('2026-05-01T00:00:00Z'), mayKeep };
+  await app.register(createControlsApi({ ...deps, record }));
+  await app.register(createControlsApi(deps), { prefix: '/reading-only' });
 });
 afterAll(() => app.close());
 
@@ -74,5 +81,35 @@ describe('GET /v1/check', () => {
     ['a test that is not built', `framework=soc2&${PERIOD}&tests=T-99`, 404],
   ])('refuses %s', async (_what, query, status) => {
     expect((await get(`/v1/check?${query}`)).status).toBe(status);
+  });
+});
+
+describe('POST /v1/check', () => {
+  const post = (path: string, authorization?: string) =>
+    app.inject({ method: 'POST', url: path, ...(authorization === undefined ? {} : { headers: { authorization } }) });
+  const url = `/v1/check?framework=soc2&${PERIOD}`;
+
+  test('to look changes nothing: only what is posted is kept, and it is what GET answers', async () => {
+    const { body } = await get(url);
+    await get(`/v1/controls/T-09?${PERIOD}`);
+    expect(kept).toEqual([]);
+    const answer = await post(url, 'Bearer auditor');
+    expect([answer.statusCode, answer.json()]).toEqual([200, body]);
+    expect(kept).toHaveLength(1);
+  });
+
+  test('whoever may only read cannot have anything kept', async () => {
+    const before = kept.length;
+    for (const authorization of [undefined, 'Bearer reader'])
+      expect((await post(url, authorization)).json()).toMatchObject({ status: 403, code: 'forbidden' });
+    expect(kept).toHaveLength(before);
+  });
+
+  test('a process that only reads its store says so, and does not pretend', async () => {
+    const answer = await post(`/reading-only${url}`, 'Bearer auditor');
+    expect(answer.json()).toMatchObject({
+      status: 403,
+      detail: expect.stringMatching(/keeps no results.*GET/) as string,
+    });
   });
 });

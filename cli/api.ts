@@ -17,6 +17,8 @@ export interface ApiAnswer {
 export interface ApiRequest {
   readonly body?: Readable | string | Buffer;
   readonly type?: string;
+  /** Header fields beside the type and the credential. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -39,6 +41,7 @@ export function injectApi(app: FastifyInstance, token: string, close: () => Prom
           authorization: `Bearer ${token}`,
           host: 'localhost',
           ...(request.type === undefined ? {} : { 'content-type': request.type }),
+          ...request.headers,
         },
         ...(request.body === undefined ? {} : { payload: request.body }),
         payloadAsStream: true,
@@ -66,6 +69,7 @@ export function remoteApi(url: string, token: string | undefined): Api {
         const headers: Record<string, string> = {
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...(request.type === undefined ? {} : { 'content-type': request.type }),
+          ...request.headers,
         };
         const outgoing = send(new URL(path, base), { method, headers }, (incoming: IncomingMessage) => {
           if (incoming.statusCode === 401) {

@@ -60,6 +60,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/check.ts')).checkCommand,
   },
   {
+    name: 'dispositions',
+    summary: 'exceptions, and what management says of them: list, show, respond, classify, confirm, re-test',
+    load: async () => (await import('./commands/dispositions.ts')).dispositionsCommand,
+  },
+  {
     name: 'report',
     summary: 'write the results of a period as an evidence pack: PDF, populations, samples, OSCAL, proofs, verifier',
     load: async () => (await import('./commands/report.ts')).reportCommand,

@@ -1,4 +1,5 @@
 import type { Chain } from './chain.ts';
+import type { ExceptionDispositions } from './disposition.ts';
 
 /** Results of control tests as they are printed, exported and reported (controls.md 2.3). Times are text in UTC. */
 
@@ -195,4 +196,6 @@ export interface ReportModel extends CheckResult {
   /** The issued report of the same period that this one adds to; it never replaces that one. */
   readonly supplement_to?: SupplementTo;
   readonly chains: readonly { readonly item: string; readonly test: TestId; readonly chain: Chain }[];
+  /** What had been said of its exceptions by the as-of, sorted by exception; absent where nothing was. It changes no result. */
+  readonly dispositions?: readonly ExceptionDispositions[];
 }

@@ -1,4 +1,5 @@
 import type { ActorRef } from './actor.ts';
+import type { DispositionFact } from './disposition.ts';
 import type { Micros } from './time.ts';
 
 /**
@@ -117,7 +118,12 @@ export interface Facts {
     readonly allowed?: boolean;
     /** Id of the approved change under which an administrator acted. */
     readonly change?: string;
+    /** From where, and how often within the second or so that was told at once; absent: once. */
+    readonly address?: string;
+    readonly times?: number;
   };
+  /** Somebody said something of an exception (family custody.self); the fact itself stays what it was. */
+  readonly disposition?: { readonly exception: string; readonly said: DispositionFact };
   readonly configuration?: {
     readonly kind: 'policy' | 'catalogue';
     readonly sha256: string;

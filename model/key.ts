@@ -71,6 +71,7 @@ export const KEY_TYPES = {
   'github:repo': 'hub',
   'github:token': 'hub',
   'idp:session': 'session',
+  'os:user': 'hub',
   'hoop:session': 'chain',
   'hoop:review': 'chain',
   'hoop:connection': 'hub',

@@ -53,6 +53,12 @@ export function idpUserKey(iss: unknown, sub: unknown): Key | undefined {
   return issuer === undefined ? undefined : keyOf('idp:user', issuer, sub);
 }
 
+/** An account of an operating system: `os:user:<host>/<name>`. */
+export function osUserKey(host: unknown, name: unknown): Key | undefined {
+  const scope = normaliseHost(host);
+  return scope === undefined ? undefined : keyOf('os:user', scope, name);
+}
+
 /** An e-mail address. */
 export function emailKey(email: unknown): Key | undefined {
   return keyOf('email', undefined, normaliseEmail(email));

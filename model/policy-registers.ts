@@ -45,6 +45,9 @@ export const refState = z.strictObject({
   ...validity,
 });
 
+/** A signed checkpoint of this log (the note, as /v1/log/checkpoint gives it) that somebody keeps where the administrators cannot reach it (T-32). */
+export const keptCheckpoint = z.strictObject({ kept_by: z.string().min(1), note: z.string().min(1).max(8_192) });
+
 /** A version of a policy as it was put in force, and the merge request that it is said to come from. */
 export const policyVersion = z.strictObject({
   key: z.string().optional(),

@@ -9,6 +9,7 @@ import {
   deletion,
   finding,
   guardrail,
+  keptCheckpoint,
   legalHold,
   policyVersion,
   refState,
@@ -110,6 +111,8 @@ export const policySchema = z.strictObject({
   findings: z.array(finding).default([]),
   deletions: z.array(deletion).default([]),
   legal_holds: z.array(legalHold).default([]),
+  /** Signed checkpoints that others keep; left out where nobody does. */
+  kept_checkpoints: z.array(keptCheckpoint).optional(),
   conformance: z.array(conformance).default([]),
   identities: z.array(identity).default([]),
   parameters: parameters.prefault({}),

@@ -1,4 +1,5 @@
 import { deadLetterPaths } from './openapi/dead-letter-paths.ts';
+import { exceptionPaths } from './openapi/exception-paths.ts';
 import { logPaths } from './openapi/log-paths.ts';
 import { SCHEMAS, component } from './openapi/parts.ts';
 import type { Json } from './openapi/parts.ts';
@@ -24,6 +25,7 @@ export function openApiDocument(version: string): Json {
       ...intakePaths(),
       ...queryPaths(),
       ...deadLetterPaths(),
+      ...exceptionPaths(),
       ...controlPaths(),
       ...reportPaths(),
       ...operatorPaths(),

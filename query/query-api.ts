@@ -9,6 +9,7 @@ import { createRules } from './chains/rules.ts';
 import { addDeadLetterRoutes } from './dead-letters-api.ts';
 import { readEntity } from './entity-detail.ts';
 import { readEventDetail } from './event-detail.ts';
+import { addExceptionRoutes } from './dispositions/exceptions-api.ts';
 import { addEventsRoute } from './events-api.ts';
 import { addExportRoute } from './export-api.ts';
 import { addIdentitiesRoutes, createKnow } from './identities-api.ts';
@@ -36,7 +37,8 @@ export interface QueryApiDeps {
 
 /**
  * The reading side of the API as a fastify plugin: `/v1/events`, `/v1/events/{id}`, `/v1/export`, `/v1/trace`, `/v1/chains/{id}`,
- * `/v1/entities/{key}`, `/v1/identities`, `/v1/identities/{key}`, `/v1/issuers`, `/v1/sources`, and without a credential `/healthz`, `/readyz`, `/openapi.json`. Every query names
+ * `/v1/entities/{key}`, `/v1/identities`, `/v1/identities/{key}`, `/v1/issuers`, `/v1/exceptions`,
+ * `/v1/exceptions/{id}`, `/v1/sources`, and without a credential `/healthz`, `/readyz`, `/openapi.json`. Every query names
  * the tenant of the policy first; nothing of a request becomes part of a query's text.
  */
 export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
@@ -64,6 +66,7 @@ export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
       addIdentitiesRoutes(guarded, know);
       addIssuersRoute(guarded, deps, know);
       addDeadLetterRoutes(guarded, deps);
+      addExceptionRoutes(guarded, deps);
       guarded.get<{ Params: { '*': string } }>('/v1/events/*', (request) =>
         readEventDetail({ reader, policy, rules, identities }, request.params['*']),
       );

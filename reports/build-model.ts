@@ -1,5 +1,7 @@
 import type { Chain } from '../model/chain.ts';
-import type { CheckResult, FrameworkId, ReportModel, TestId } from '../model/control.ts';
+import type { CheckResult, FrameworkId, ReportModel, TestId, TestResult } from '../model/control.ts';
+import type { ExceptionDispositions } from '../model/disposition.ts';
+import { exceptionIdOf } from '../model/exception-id.ts';
 
 /** What building needs from outside: functions, so that it works in a process as over HTTP. */
 export interface ModelSources {
@@ -7,6 +9,8 @@ export interface ModelSources {
   check(request: CheckRequest): Promise<CheckResult>;
   /** The chain of a key as of a moment; undefined if the key is in no chain. The answer of `GET /v1/trace`. */
   trace(key: string, asOf: string): Promise<Chain | undefined>;
+  /** What was said of exceptions by a moment; of those of which nothing was said there is none. Absent: nobody can say anything. */
+  dispositions?(ids: readonly string[], asOf: string): Promise<readonly ExceptionDispositions[]>;
 }
 
 export interface CheckRequest {
@@ -46,6 +50,7 @@ export async function buildModel(
     test.items.filter((item) => item.verdict === 'exception').map((item) => ({ test: test.test, item: item.item })),
   );
   const chains = await traceExceptions(sources, exceptions, check.as_of, options);
+  const dispositions = await readDispositions(sources, check.tenant, tests, check.as_of);
   return {
     ...check,
     frameworks: [request.framework],
@@ -55,7 +60,21 @@ export async function buildModel(
     ...(options.status === undefined ? {} : { status: options.status }),
     ...(options.version === undefined ? {} : { version: options.version }),
     chains,
+    ...(dispositions.length === 0 ? {} : { dispositions }),
   };
+}
+
+async function readDispositions(
+  sources: ModelSources,
+  tenant: string,
+  tests: readonly TestResult[],
+  asOf: string,
+): Promise<readonly ExceptionDispositions[]> {
+  const ids = tests.flatMap(({ test, items }) =>
+    items.flatMap((item) => (item.verdict === 'exception' ? [exceptionIdOf(tenant, test, item)] : [])),
+  );
+  const found = ids.length === 0 ? [] : ((await sources.dispositions?.([...new Set(ids)], asOf)) ?? []);
+  return found.toSorted((a, b) => (a.exception < b.exception ? -1 : 1));
 }
 
 async function traceExceptions(

@@ -1,4 +1,5 @@
 import type { Chain } from '../model/chain.ts';
+import type { ExceptionDispositions } from '../model/disposition.ts';
 import { Problem } from '../model/problem.ts';
 import { buildModel } from './build-model.ts';
 import { alreadyIssued, supplementTo } from './issued.ts';
@@ -14,6 +15,8 @@ export interface PackSources {
   check(request: ReportRequest): Promise<PackCheck>;
   /** The chain of a key as of a moment; undefined if the key is in no chain. */
   trace(key: string, asOf: string): Promise<Chain | undefined>;
+  /** What was said of exceptions by a moment. */
+  dispositions?(ids: readonly string[], asOf: string): Promise<readonly ExceptionDispositions[]>;
   /** The signed log, as far as it matters to the request. */
   ledger(request: ReportRequest): Promise<PackLedger | undefined>;
 }
@@ -49,6 +52,7 @@ export async function buildPack(
         signal.throwIfAborted();
         return sources.trace(key, asOf);
       },
+      dispositions: (ids, asOf) => sources.dispositions?.(ids, asOf) ?? Promise.resolve([]),
     },
     request,
     {

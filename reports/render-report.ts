@@ -8,6 +8,7 @@ import { drawContents, planContents } from './pdf/contents.ts';
 import { attachFile, closeDocument, openDocument, sha256, writeDocument } from './pdf/document.ts';
 import type { Attachment } from './pdf/document.ts';
 import { closeTag, openTag } from './pdf/struct.ts';
+import { saidOf } from './pack/exceptions.ts';
 import type { TestExtras } from './pack/pack-model.ts';
 import { planReport } from './plan.ts';
 import type { ReportContext } from './report-context.ts';
@@ -86,7 +87,7 @@ export async function renderReport(
     sha256: sha256(content),
   }));
   const extras = options.extras ?? new Map<TestId, TestExtras>();
-  const context: ReportContext = { sheet, model, framework, plan, digest, attached, extras };
+  const context: ReportContext = { sheet, model, framework, plan, digest, attached, extras, said: saidOf(model) };
   let pages = 0;
   const written = await writeDocument(sheet, out, async () => {
     const part = (): typeof root => (sheet.section = openTag(sheet, root, 'Sect'));

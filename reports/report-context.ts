@@ -6,6 +6,7 @@ import { toneColor } from './pdf/blocks.ts';
 import type { Sheet } from './pdf/page.ts';
 import type { Rich, Span } from './pdf/plain-layout.ts';
 import { COLORS, SIZES } from './pdf/style.ts';
+import type { SaidOf } from './pack/exceptions.ts';
 import type { TestExtras } from './pack/pack-model.ts';
 import type { Plan } from './plan.ts';
 import type { Mark } from './wording.ts';
@@ -27,6 +28,8 @@ export interface ReportContext {
   /** SHA-256 of the canonical JSON of the model: two reports with the same digest say the same. */
   readonly digest: string;
   readonly attached: readonly AttachedFile[];
+  /** The id of an exception, and what was said of it. */
+  readonly said: SaidOf;
   /** Source, period and sample of each population; empty where the report stands alone. */
   readonly extras: ReadonlyMap<TestId, TestExtras>;
 }

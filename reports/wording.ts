@@ -1,5 +1,6 @@
 import type { CheckResult, ItemVerdict, TestResult, TestResultName } from '../model/control.ts';
 import type { Authorization, ChainStage, ChainStageName, EvidenceVerdict } from '../model/chain.ts';
+import type { DispositionKind } from '../model/disposition.ts';
 import type { Confidence } from '../model/event.ts';
 import type { Tone } from './pdf/style.ts';
 
@@ -61,6 +62,13 @@ export const GRADE_WORDS: Record<Confidence, string> = {
   exact: 'exact: the same id, given by a server or an issuer, stands on both sides',
   asserted: 'asserted: an id that the caller chose',
   inferred: 'inferred: time, address or role; no id',
+};
+
+export const DISPOSITION_WORDS: Record<DispositionKind, string> = {
+  response: 'Response of management',
+  classification: 'Classification, which needs a second person',
+  confirmation: 'Second person',
+  retest: 'Re-test',
 };
 
 export const VERDICT_WORDS: Record<Exclude<ItemVerdict, 'pass'>, { heading: string; none: string }> = {

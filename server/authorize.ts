@@ -4,8 +4,8 @@ import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import { Problem } from '../model/problem.ts';
 import { remoteKeys } from './fetch-keys.ts';
 
-/** What a caller may do: `read` evidence, `report` on it, `operate` (import, deliver, rebuild). */
-export const PERMISSIONS = ['read', 'report', 'operate'] as const;
+/** What a caller may do: `read` evidence, `report` on it, `dispose` (say something of exceptions), `operate` (import, deliver, rebuild). */
+export const PERMISSIONS = ['read', 'report', 'dispose', 'operate'] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
 /** Who is calling, as far as our own log needs to know. */
@@ -19,7 +19,9 @@ export interface Principal {
 export type Authorize = (authorization: string | undefined, permission: Permission) => Promise<Principal>;
 
 const ROLES: Readonly<Record<string, readonly Permission[]>> = {
-  operator: PERMISSIONS,
+  // Who runs the service says nothing of exceptions, and who does so does not run it.
+  operator: ['read', 'report', 'operate'],
+  manager: ['read', 'report', 'dispose'],
   auditor: ['read', 'report'],
   responder: ['read'],
 };
@@ -28,7 +30,7 @@ export interface OidcSettings {
   readonly issuer: string;
   readonly audience: string;
   readonly jwksUrl: string;
-  /** The claim that lists roles (operator, auditor, responder). */
+  /** The claim that lists roles (operator, manager, auditor, responder). */
   readonly roleClaim: string;
 }
 

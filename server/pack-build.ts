@@ -2,12 +2,14 @@ import { Problem } from '../model/problem.ts';
 import type { Policy } from '../model/policy.ts';
 import { formatMicros, parseStamp } from '../model/time.ts';
 import type { Micros } from '../model/time.ts';
+import { createDispositionReader } from '../query/dispositions/read-dispositions.ts';
 import { createTracer } from '../query/trace.ts';
 import { buildPack } from '../reports/build-pack.ts';
 import type { PackSources } from '../reports/build-pack.ts';
 import type { BuildJob } from '../reports/make-report.ts';
 import { runPackCheck } from '../reports/pack/populations.ts';
 import type { Reader } from '../store/query.ts';
+import { ledgerOf } from './ledger-evidence.ts';
 import type { LogHolder } from './log-holder.ts';
 import { readPackLedger } from './pack-ledger.ts';
 import type { RecordCheck } from './record-checks.ts';
@@ -30,11 +32,15 @@ export function createPackBuild(deps: PackBuildDeps, reader: Reader): BuildJob {
 
 function packSources({ policy, holder, record }: PackBuildDeps, reader: Reader): PackSources {
   const tracer = createTracer(reader, policy);
+  const said = createDispositionReader(reader, policy);
   return {
     async check({ framework, from, to, asOf }) {
       await holder.sealed();
       const period = { from: microsOf(from), to: microsOf(to), asOf: microsOf(asOf) };
-      const pack = await runPackCheck({ reader, policy }, { framework, ...period });
+      const pack = await runPackCheck(
+        { reader, policy, ledger: ledgerOf(reader, policy, holder) },
+        { framework, ...period },
+      );
       await record?.(pack.check, { framework, ...period });
       return pack;
     },
@@ -47,6 +53,9 @@ function packSources({ policy, holder, record }: PackBuildDeps, reader: Reader):
           return undefined;
         throw error;
       }
+    },
+    async dispositions(ids, asOf) {
+      return [...(await said.of(ids, microsOf(asOf))).values()];
     },
     ledger: ({ asOf, checkpoint }) =>
       readPackLedger({ reader, tenant: policy.tenant, holder }, Math.floor(microsOf(asOf) / 1_000), checkpoint),

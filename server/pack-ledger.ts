@@ -5,13 +5,13 @@ import { Problem } from '../model/problem.ts';
 import { positionOf } from '../model/position.ts';
 import { NO_AS_OF_MS } from '../query/chains/load-graph.ts';
 import { readEventsNamed } from '../query/chains/read-events.ts';
+import { coveringCheckpoint } from '../query/log/covering.ts';
 import { proveConsistency } from '../query/log/prove.ts';
 import type { PackLedger, PackRecord } from '../reports/pack/ledger-files.ts';
 import { findReceivedEnds, findRecordBytes } from '../store/queries/find-record-bytes.ts';
 import type { RecordBytesRow } from '../store/queries/find-record-bytes.ts';
 import type { Reader } from '../store/query.ts';
-import { findFirstCheckpoint, findFirstHead } from '../store/trees/find-covering.ts';
-import { findHead, readCheckpoint } from '../store/trees/heads.ts';
+import { findHead } from '../store/trees/heads.ts';
 import type { SignedCheckpoint, TreeHead } from '../store/trees/heads.ts';
 import { readInclusion, readInclusions } from '../store/trees/proofs.ts';
 import { readStepsAcross } from '../store/trees/steps.ts';
@@ -53,28 +53,6 @@ export async function readPackLedger(deps: PackLedgerDeps, asOfMs: number, held?
     records: (events) => readRecords(deps, heads, events),
     sign: (text) => signNote(text, origin, holder.key.privateKey),
   };
-}
-
-type End = { readonly topic: string; readonly source_epoch: number; readonly partition: number; readonly last: number };
-
-async function coveringCheckpoint(
-  reader: Reader,
-  ends: readonly End[],
-  atLeast: number,
-): Promise<SignedCheckpoint | undefined> {
-  let size = Math.max(1, atLeast);
-  for (const end of ends) {
-    const place = { topic: end.topic, partition: end.partition, sourceEpoch: end.source_epoch };
-    const [step] = await readStepsAcross(reader, place, end.last, end.last);
-    if (!step) continue;
-    const leaves = step.leafFrom + end.last - step.firstOffset + 1;
-    const [head] = await reader.read(findFirstHead(end, leaves));
-    const first = head?.place ?? undefined;
-    if (first !== undefined) size = Math.max(size, first + 1);
-  }
-  const [found] = await reader.read(findFirstCheckpoint(size));
-  // Without one that covers everything the last has to do: what it does not cover is left out.
-  return readCheckpoint(reader, found?.place ?? undefined);
 }
 
 async function proveHeads(

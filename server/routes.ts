@@ -24,14 +24,17 @@ import type { Store } from '../store/clickhouse.ts';
 import type { Reader } from '../store/query.ts';
 import type { Authorize } from './authorize.ts';
 import { rememberKeys } from './fetch-keys.ts';
+import { createDispositionsApi } from './dispositions-api.ts';
 import { createPackBuild } from './pack-build.ts';
 import { createPolls } from './polls.ts';
 import { createRebuildApi } from './rebuild-api.ts';
+import { ledgerOf } from './ledger-evidence.ts';
 import type { LogHolder } from './log-holder.ts';
 import { createCheckRecorder } from './record-checks.ts';
 import type { RecordCheck } from './record-checks.ts';
 import { createReplayApi } from './replay-api.ts';
 import type { Metrics } from './metrics.ts';
+import { createSelfLog } from '../ingest/self-log.ts';
 import { createSettle } from './settle.ts';
 import type { Carrier } from './worker-holder.ts';
 
@@ -86,9 +89,21 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       if (Object.keys(request.query as object).length > 0) await holder.sealed();
     });
     const mayKeep = (authorization: string | undefined): Promise<unknown> => authorize(authorization, 'report');
-    await guarded.register(createControlsApi({ reader, policy, now, record, mayKeep }));
+    await guarded.register(
+      createControlsApi({ reader, policy, now, record, mayKeep, ledger: ledgerOf(reader, policy, holder) }),
+    );
   });
   const { tenant } = policy;
+  await app.register(
+    createDispositionsApi({
+      reader,
+      policy,
+      authorize,
+      self: createSelfLog(deps.log, tenant, now),
+      settle: createSettle(worker.worker, deps.store.reader),
+      now,
+    }),
+  );
   const { keys, published } = holder;
   await app.register(createLogApi({ reader: deps.store.reader, tenant, authorize, keys, published, now }));
   const jobs = await createReportJobs({

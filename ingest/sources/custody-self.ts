@@ -3,6 +3,7 @@ import type { AuditEvent } from '../../model/event.ts';
 import { ACTOR_KINDS } from '../../model/actor.ts';
 import { OUTCOMES } from '../../model/action.ts';
 import type { Action } from '../../model/action.ts';
+import { EXCEPTION_ID, dispositionFact } from '../../model/disposition.ts';
 import type { Facts } from '../../model/facts.ts';
 import { identifier, typeOfKey } from '../../model/key.ts';
 import { parseStamp } from '../../model/time.ts';
@@ -45,7 +46,18 @@ export const selfEventSchema = z.discriminatedUnion('type', [
       purpose: z.string().max(2_000).optional(),
       allowed: z.boolean().optional(),
       change: text.optional(),
+      /** From where, and how often since the last that was told. */
+      address: z.string().max(64).optional(),
+      times: z.number().int().min(2).optional(),
     }),
+  }),
+  z.strictObject({
+    ...common,
+    type: z.literal('exception.disposition'),
+    /** Keys of the people whom the exception is about. */
+    about: z.array(text).max(100).default([]),
+    exception: z.string().regex(EXCEPTION_ID),
+    said: dispositionFact,
   }),
 ]); // prettier-ignore
 export type SelfEvent = z.input<typeof selfEventSchema>;
@@ -68,11 +80,7 @@ function parseSelf(input: ParseInput): ParseResult {
   const told = read.data;
   const occurred = parseStamp(told.time);
   if (!occurred) return refuse('wrong_type', 'time');
-  const isAccess = told.type === 'evidence.accessed';
-  const action: Action = isAccess ? 'evidence.access' : 'config.change';
-  const facts: Facts = isAccess
-    ? { evidence_access: compact<NonNullable<Facts['evidence_access']>>({ purpose: undefined, allowed: undefined, change: undefined, ...told.access }) }
-    : { configuration: compact<NonNullable<Facts['configuration']>>({ content_sha256: undefined, previous_sha256: undefined, changed: undefined, sections: undefined, ...told.configuration }) };
+  const action: Action = told.type === 'configuration.loaded' ? 'config.change' : 'evidence.access';
   const event: AuditEvent = {
     family: 'custody.self',
     source: 'custody.self',
@@ -82,16 +90,38 @@ function parseSelf(input: ParseInput): ParseResult {
     type: told.type,
     occurred,
     action,
-    outcome: isAccess ? told.outcome : 'success',
+    outcome: told.type === 'evidence.accessed' ? told.outcome : 'success',
     actor: compact<AuditEvent['actor']>({ kind: told.actor?.kind ?? 'system', key: told.actor?.key ?? '', display: told.actor?.display, email: undefined, aliases: undefined, model: undefined }),
-    keys: isAccess ? told.about.flatMap((key) => keyAbout(key)) : [],
+    keys: told.type === 'configuration.loaded' ? [] : told.about.flatMap((key) => keyAbout(key)),
     edges: [],
-    facts,
+    facts: factsOf(told),
     unread: [],
     content: told,
+    ...addressOf(told),
   };
   return { ok: true, events: [event] };
 } // prettier-ignore
+
+type Told = z.output<typeof selfEventSchema>;
+
+function factsOf(told: Told): Facts {
+  switch (told.type) {
+    case 'configuration.loaded':
+      return { configuration: compact<NonNullable<Facts['configuration']>>({ content_sha256: undefined, previous_sha256: undefined, changed: undefined, sections: undefined, ...told.configuration }) };
+    case 'evidence.accessed':
+      return { evidence_access: compact<NonNullable<Facts['evidence_access']>>({ purpose: undefined, allowed: undefined, change: undefined, address: undefined, times: undefined, ...told.access }) };
+    // A disposition. Whoever disposes looks at the evidence, and is looked at by T-37 as everybody who does.
+    case 'exception.disposition':
+    default:
+      return { evidence_access: { action: 'disposition', object: told.exception, allowed: true }, disposition: { exception: told.exception, said: told.said } };
+  }
+} // prettier-ignore
+
+function addressOf(told: Told): { readonly sourceIp?: string } {
+  return told.type === 'evidence.accessed' && told.access.address !== undefined
+    ? { sourceIp: told.access.address }
+    : {};
+}
 
 function keyAbout(key: string): AuditEvent['keys'] {
   const type = identifier(key) === undefined ? undefined : typeOfKey(key);

@@ -1,3 +1,4 @@
+import { exceptionIdOf } from '../../model/exception-id.ts';
 import type { CheckResult, TestItem, TestResult, TestResultName } from '../../model/control.ts';
 
 /** How each result is said to people. None of them is a judgement: that is the auditor's. */
@@ -22,7 +23,7 @@ export function checkText(check: CheckResult): string {
     '',
     ...matrix(check.tests),
     '',
-    ...check.tests.flatMap(describeTest),
+    ...check.tests.flatMap((test) => describeTest(test, check.tenant)),
     'Every test looked at its whole population. These are facts, not an opinion: Custody shows what the evidence supports.',
   ];
   return `${lines.join('\n')}\n`;
@@ -54,7 +55,7 @@ function matrix(tests: readonly TestResult[]): readonly string[] {
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)];
 }
 
-function describeTest(test: TestResult): readonly string[] {
+function describeTest(test: TestResult, tenant: string): readonly string[] {
   const open = test.items.filter((item) => item.verdict === 'exception' || item.verdict === 'undetermined');
   const order = open.toSorted((a, b) => (a.verdict === b.verdict ? 0 : a.verdict === 'exception' ? -1 : 1));
   const shown = order.slice(0, ITEMS_SHOWN);
@@ -66,17 +67,18 @@ function describeTest(test: TestResult): readonly string[] {
     `  Population: ${test.population.definition}`,
     `  ${test.population.count} items, SHA-256 ${test.population.sha256}`,
     ...Object.entries(test.analytics ?? {}).map(([name, figure]) => `  ${name}: ${figure}`),
-    ...shown.flatMap(describeItem),
+    ...shown.flatMap((item) => describeItem(item, exceptionIdOf(tenant, test.test, item))),
     ...(left > 0 ? [`  ... and ${left} more, in the JSON`] : []),
     '',
   ];
 }
 
-function describeItem(item: TestItem): readonly string[] {
+function describeItem(item: TestItem, id: string): readonly string[] {
   return [
     `  ${item.verdict === 'exception' ? 'EXCEPTION   ' : 'UNDETERMINED'} ${item.at}  ${item.attribute ?? ''}`,
     `    ${item.item}`,
     `    ${item.finding}`,
+    ...(item.verdict === 'exception' ? [`    id: ${id}`] : []),
     ...(item.evidence.length > 0
       ? [`    evidence: ${item.evidence.slice(0, 4).join(', ')}${item.evidence.length > 4 ? ', ...' : ''}`]
       : []),

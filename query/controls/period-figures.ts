@@ -53,14 +53,26 @@ export interface IntegrityDay {
   readonly places: readonly string[];
 }
 
+/** The records of an installation that were received on one day. */
+export type RecordDay = Pick<IntegrityDay, 'family' | 'instance' | 'day'>;
+
+/** An answer of the signed log, and what it rests on: facts, one sentence without a full stop. */
+export interface LedgerAnswer {
+  readonly truth: Truth;
+  readonly why?: string;
+}
+
 /** What signed checkpoints say of the records; absent where none were made. */
 export interface LedgerEvidence {
-  /** Whether the records of a day are all under a signed checkpoint. */
-  covers(family: string, day: string): Truth;
+  /**
+   * Whether the stored leaves of a day give the roots that were signed: false where they do not, unknown where no signed
+   * checkpoint covers them.
+   */
+  covers(day: RecordDay): LedgerAnswer;
   /** Whether each checkpoint is an extension of the one before it. */
-  readonly consistent: Truth;
-  /** Whether a checkpoint is kept where administrators of this service cannot reach it. */
-  readonly anchored: Truth;
+  readonly consistent: LedgerAnswer;
+  /** Whether a checkpoint that covers the day is kept where administrators of this service cannot reach it. */
+  anchored(day: RecordDay): LedgerAnswer;
 }
 
 /** A check of one test as it was stored. */

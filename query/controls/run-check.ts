@@ -15,7 +15,7 @@ export interface CheckDeps {
   readonly reader: Reader;
   readonly policy: Policy;
   /** What signed checkpoints say of the records; absent where none are made. */
-  readonly ledger?: () => Promise<LedgerEvidence | undefined>;
+  readonly ledger?: (period: CheckRequest) => Promise<LedgerEvidence | undefined>;
 }
 
 /**
@@ -36,6 +36,8 @@ export async function loadCheck(deps: CheckDeps, request: CheckRequest): Promise
   const asOfMs = Math.floor(request.asOf / 1_000);
   const days = await reader.read(countEventDays(policy.tenant, request.from, request.to, asOfMs));
   const needed = new Set(tests.flatMap((test) => test.needs ?? []));
-  const figures = await loadFigures(reader, policy, request, needed, deps.ledger);
+  const figures = await loadFigures(reader, policy, request, needed, () =>
+    deps.ledger === undefined ? Promise.resolve(undefined) : deps.ledger(request),
+  );
   return { graph, sources, policy, request, days, figures };
 }

@@ -3,15 +3,18 @@ import type { TestResult } from '../../model/control.ts';
 import { RESULT_MARKS } from '../wording.ts';
 import { csvLine } from './csv.ts';
 import type { CellValue } from './csv.ts';
+import { HISTORY_COLUMNS, STANDING_COLUMNS, historyRows, saidOf, standingCells } from './exceptions.ts';
+import type { SaidOf } from './exceptions.ts';
 import type { PackFolder } from './pack-folder.ts';
 import type { PackModel } from './pack-model.ts';
 
 /**
- * The tables beside the tests: sources, their gaps, the exceptions with empty columns for management's words, and for
- * ISO 27001 the extract for the statement of applicability.
+ * The tables beside the tests: sources, their gaps, the exceptions with management's words and every act on them, and
+ * for ISO 27001 the extract for the statement of applicability.
  */
 export async function writeGovernance(folder: PackFolder, model: PackModel, framework: Framework): Promise<void> {
   const { report } = model;
+  const said = saidOf(report);
   await writeTable(folder, 'ipe/sources.csv', 'sources', SOURCE_COLUMNS, sourceRows(model));
   await writeTable(
     folder,
@@ -27,8 +30,9 @@ export async function writeGovernance(folder: PackFolder, model: PackModel, fram
     'governance/exceptions-register.csv',
     'exceptions_register',
     REGISTER_COLUMNS,
-    report.tests.flatMap((test) => registerRows(test)),
+    report.tests.flatMap((test) => registerRows(test, said)),
   );
+  await writeTable(folder, 'governance/dispositions.csv', 'dispositions', HISTORY_COLUMNS, historyRows(report));
   if (report.framework === 'iso27001')
     await writeTable(folder, 'governance/soa.csv', 'soa_extract', SOA_COLUMNS, soaRows(model, framework));
 }
@@ -67,38 +71,18 @@ function sourceRows({ report }: PackModel): readonly (readonly CellValue[])[] {
   ]);
 }
 
-// The facts are Custody's; everything from "class" on is for management and the auditor (controls.md 3.5).
-const REGISTER_COLUMNS = [
-  'test',
-  'attribute',
-  'item',
-  'at_utc',
-  'facts',
-  'evidence',
-  'class',
-  'severity',
-  'root_cause',
-  'compensating_control',
-  'owner',
-  'correction_due',
-  'management_response',
-  'response_by',
-  'response_date',
-  're_test',
-] as const;
+// The facts are Custody's; from "class" on stand the words of management and of the second person (controls.md 3.5), and
+// nothing where nobody has spoken.
+const REGISTER_COLUMNS = ['exception_id', 'test', 'attribute', 'item', 'at_utc', 'facts', 'evidence', ...STANDING_COLUMNS] as const; // prettier-ignore
 
-function registerRows(test: TestResult): readonly (readonly CellValue[])[] {
+function registerRows(test: TestResult, said: SaidOf): readonly (readonly CellValue[])[] {
   return test.items
     .filter((item) => item.verdict === 'exception')
-    .map((item) => [
-      test.test,
-      item.attribute ?? '',
-      item.item,
-      item.at,
-      item.finding,
-      item.evidence.join(' '),
-      ...Array.from({ length: 10 }, () => ''),
-    ]);
+    .map((item) => {
+      const { exception_id: id, dispositions } = said(test.test, item);
+      const facts = [item.attribute ?? '', item.item, item.at, item.finding, item.evidence.join(' ')];
+      return [id, test.test, ...facts, ...standingCells(dispositions)];
+    });
 }
 
 // All 93 rows. Custody never says of a control that it is applicable or implemented: those columns are empty.

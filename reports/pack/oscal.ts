@@ -1,6 +1,7 @@
 import type { ReportModel, TestResult } from '../../model/control.ts';
 import { visibleText } from '../pdf/visible.ts';
-import { nounOf, resultSentences } from '../wording.ts';
+import { saidOf } from './exceptions.ts';
+import { formatCount, nounOf, resultSentences } from '../wording.ts';
 import type { PackFile } from './pack-folder.ts';
 import type { PackModel } from './pack-model.ts';
 import { uuid5 } from './uuid5.ts';
@@ -73,7 +74,7 @@ function resultOf({ report, origin }: PackModel, ids: Ids): Json {
   const concluded = report.tests.filter(
     ({ result }) => result === 'no_exceptions_noted' || result === 'exceptions_noted',
   );
-  const risks = report.tests.filter((test) => test.exceptions > 0).map((test) => riskOf(test, ids));
+  const risks = report.tests.filter((test) => test.exceptions > 0).map((test) => riskOf(report, test, ids));
   const observations = [...report.tests.map((test) => observationOf(report, test, ids)), ...gapsOf(report, ids)];
   return {
     uuid: ids('result'),
@@ -151,12 +152,19 @@ function gapsOf(report: ReportModel, ids: Ids): readonly Json[] {
   );
 }
 
-function riskOf(test: TestResult, ids: Ids): Json {
+function riskOf(report: ReportModel, test: TestResult, ids: Ids): Json {
+  const said = saidOf(report);
+  const answered = test.items.filter(
+    (item) => item.verdict === 'exception' && said(test.test, item).dispositions?.response !== undefined,
+  ).length;
+  const count = nounOf(test.exceptions, 'exception');
+  const title = answered === 0 ? `${count} without a management response in this file` : `${count}, ${formatCount(answered)} of them with a response of management`; // prettier-ignore
   return {
     uuid: ids('risk', test.test),
-    title: line(`${test.test}: ${nounOf(test.exceptions, 'exception')} without a management response in this file`),
+    title: line(`${test.test}: ${title}`),
     description: line(resultSentences(test).join(' ')),
-    statement: 'Severity, cause and compensating controls are for management and the auditor to state.',
+    statement:
+      'Severity, cause and compensating controls are for management and the auditor to state: governance/exceptions-register.csv holds what was said.',
     status: 'open',
     'related-observations': [{ 'observation-uuid': ids('observation', test.test) }],
   };

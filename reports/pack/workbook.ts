@@ -6,6 +6,7 @@ import { visibleText } from '../pdf/visible.ts';
 import { RESULT_MARKS, bareTime, closed } from '../wording.ts';
 import type { CellValue } from './csv.ts';
 import type { SampledItem } from './draw.ts';
+import { EXCEPTION_LAYOUT, HISTORY_COLUMNS, historyRows, saidOf } from './exceptions.ts';
 import type { PackModel, PopulationRow, TestExtras } from './pack-model.ts';
 import { POPULATION_LAYOUT, SAMPLE_LAYOUT, WORKSHEET_LAYOUT } from './rows.ts';
 import { rewriteZip } from './zip.ts';
@@ -38,32 +39,42 @@ export function openWorkbook(model: PackModel, path: string): Workbook {
   book.creator = 'Custody';
   book.created = when;
   book.modified = when;
+  const said = saidOf(model.report);
   const summary = addSheet(book, 'Summary', [...SUMMARY], [10, 60, 24, 12, 12, 12, 12, 12]);
   for (const test of model.report.tests) addRow(summary, summaryOf(test));
   return {
     openTest(test) {
       writeFacts(book, test, model);
-      const rows = addSheet(book, `${test.test} population`, POPULATION_LAYOUT.columns);
+      const populationSheet = addSheet(book, `${test.test} population`, POPULATION_LAYOUT.columns);
       const exceptions: PopulationRow[] = [];
       let count = 0;
       return {
         async see(row) {
           count += 1;
           if (row.verdict === 'exception') exceptions.push(row);
-          if (count < MAX_ROWS - 1) addRow(rows, POPULATION_LAYOUT.cells(row));
-          else if (count === MAX_ROWS - 1) addRow(rows, ['More rows than a sheet holds: see population.ndjson']);
+          if (count < MAX_ROWS - 1) addRow(populationSheet, POPULATION_LAYOUT.cells(row));
+          else if (count === MAX_ROWS - 1)
+            addRow(populationSheet, ['More rows than a sheet holds: see population.ndjson']);
           if (count % ROWS_A_STEP === 0) await setImmediate();
         },
         async close(extras) {
-          rows.commit();
+          populationSheet.commit();
           writeSample(book, test, extras.sample.items);
-          writeSheet(book, `${test.test} exceptions`, POPULATION_LAYOUT, exceptions);
+          const rows = exceptions.map((row) => ({ ...row, ...said(test.test, row) }));
+          writeSheet(book, `${test.test} exceptions`, EXCEPTION_LAYOUT, rows);
           await setImmediate();
         },
       };
     },
     async close() {
       summary.commit();
+      if (model.report.dispositions)
+        writeSheet(
+          book,
+          'Dispositions',
+          { columns: HISTORY_COLUMNS, cells: (row: readonly CellValue[]) => row },
+          historyRows(model.report),
+        );
       await book.commit();
       const written = await rewriteZip(draft, path);
       await rm(draft, { force: true });

@@ -5,6 +5,7 @@ import type { TestId, TestResultName } from '../../model/control.ts';
 import { frameworkOf } from '../../query/frameworks/registry.ts';
 import { renderReport } from '../render-report.ts';
 import { readAsset } from './assets.ts';
+import { saidOf } from './exceptions.ts';
 import { writeGovernance } from './governance.ts';
 import { pretty } from './json.ts';
 import { writeLedger } from './ledger-files.ts';
@@ -117,6 +118,7 @@ async function writeTests(
   const page = await openPage(folder, model);
   const workbook = openWorkbook(model, join(folder.path, 'workbook.xlsx'));
   const extras = new Map<TestId, TestExtras>();
+  const said = saidOf(model.report);
   const events = new Set<string>();
   let done = 0;
   for (const test of tests) {
@@ -132,7 +134,7 @@ async function writeTests(
       await sheets.see(row);
       await page.see(test.test, row);
     };
-    const written = await writeTest(folder, model, test, { see });
+    const written = await writeTest(folder, model, test, { see, said });
     await sheets.close(written);
     for (const { row } of written.sample.items) for (const one of row.evidence) events.add(one);
     extras.set(test.test, written);

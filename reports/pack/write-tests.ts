@@ -4,6 +4,8 @@ import { Problem } from '../../model/problem.ts';
 import { describeTest, findTest } from '../../query/controls/catalogue.ts';
 import { csvLine } from './csv.ts';
 import { pretty } from './json.ts';
+import { EXCEPTION_LAYOUT, saidOf } from './exceptions.ts';
+import type { SaidOf } from './exceptions.ts';
 import { startDraw } from './draw.ts';
 import type { DrawnSample } from './draw.ts';
 import { startIpe } from './ipe.ts';
@@ -15,6 +17,8 @@ import type { Layout } from './rows.ts';
 /** What else wants to see each row of a population as it passes by. */
 export interface RowSink {
   see(row: PopulationRow): Promise<void> | void;
+  /** What was said of an exception; looked up in the report where it is left out. */
+  readonly said?: SaidOf;
 }
 
 /**
@@ -34,7 +38,8 @@ export async function writeTest(
   const place = `tests/${test.test}`;
   const draw = startDraw(report, test, sampling);
   const ipe = startIpe(report, test, origin);
-  await writePopulation(folder, place, test, population, async (row) => {
+  const said = sink.said ?? saidOf(report);
+  await writePopulation(folder, place, { test, population, said }, async (row) => {
     draw.see(row);
     ipe.see(row);
     await sink.see(row);
@@ -62,17 +67,19 @@ function definitionOf(test: TestResult): object {
 async function writePopulation(
   folder: PackFolder,
   place: string,
-  test: TestResult,
-  population: Population,
+  { test, population, said }: { test: TestResult; population: Population; said: SaidOf },
   see: (row: PopulationRow) => Promise<void>,
 ): Promise<void> {
   const whole = await openPair(folder, `${place}/population`, 'population', POPULATION_LAYOUT);
-  const exceptions = await openPair(folder, `${place}/exceptions`, 'exceptions', POPULATION_LAYOUT);
+  const exceptions = await openPair(folder, `${place}/exceptions`, 'exceptions', EXCEPTION_LAYOUT);
   const counts = { pass: 0, exception: 0, undetermined: 0, excluded: 0 };
   for await (const row of population.rows()) {
     counts[row.verdict] += 1;
     await whole.row(row, row);
-    if (row.verdict === 'exception') await exceptions.row(row, row);
+    if (row.verdict === 'exception') {
+      const exception = { ...row, ...said(test.test, row) };
+      await exceptions.row(exception, exception);
+    }
     await see(row);
   }
   await whole.close();

@@ -6,6 +6,7 @@ import type { Cell } from '../pdf/table.ts';
 import { itemsOf } from '../plan.ts';
 import { code, linkCell, quiet } from '../report-context.ts';
 import type { ReportContext } from '../report-context.ts';
+import { stateText } from '../../query/dispositions/exceptions-text.ts';
 import { VERDICT_WORDS, bareTime, closed, formatCount, nounOf } from '../wording.ts';
 
 /** The most rows of one list in a PDF: beyond it a reader needs the attached file, and so does the writer (controls.md 5.2). */
@@ -47,9 +48,9 @@ export async function drawItems(
       more.length > 0
         ? sharedCells(item, more)
         : [
-            cell(item.item, ...namedList(item.aliases, 'also ')),
+            cell(item.item, ...namedList(item.aliases, 'also '), ...idOf(context, test, item)),
             cell(bareTime(item.at)),
-            cell(...findingOf(item)),
+            cell(...findingOf(item), ...saidOf(context, test, item)),
             cell(...(item.evidence.length === 0 ? ['none'] : namedList(item.evidence, ''))),
             ...(verdict === 'exception' ? [chainCell(context, test, item)] : []),
           ],
@@ -60,6 +61,16 @@ export async function drawItems(
       sheet,
       `The first ${nounOf(listed.length, 'line')} are shown; all ${formatCount(items.length)} stand in the attached file check-result.json.`,
     );
+}
+
+function idOf({ said }: ReportContext, test: TestResult, item: TestItem): readonly Rich[] {
+  return item.verdict === 'exception' ? [quiet(`exception ${said(test.test, item).exception_id}`)] : [];
+}
+
+/** What management said, in one line below the fact; the acts themselves stand in the table that follows. */
+function saidOf({ said }: ReportContext, test: TestResult, item: TestItem): readonly Rich[] {
+  const dispositions = item.verdict === 'exception' ? said(test.test, item).dispositions : undefined;
+  return dispositions ? [[{ text: closed(stateText(dispositions)), face: 'bold' }]] : [];
 }
 
 type Line = readonly [TestItem, ...TestItem[]];

@@ -6,6 +6,7 @@ import { itemsOf, testPlace, testTitle } from '../plan.ts';
 import { code, drawFacts } from '../report-context.ts';
 import type { Fact, ReportContext } from '../report-context.ts';
 import { RESULT_MARKS, closed, formatCount, procedureSentence, resultSentences, sourceSentence } from '../wording.ts';
+import { drawDispositions } from './dispositions.ts';
 import { drawItems } from './items.ts';
 import { openSection } from './open-section.ts';
 import { drawIpe, drawSample } from './samples.ts';
@@ -52,6 +53,7 @@ async function drawTest(context: ReportContext, test: TestResult): Promise<void>
   await drawIpe(context, test);
   await drawAttributes(context, test);
   await drawItems(context, test, 'exception');
+  await drawDispositions(context, test);
   await drawItems(context, test, 'undetermined');
   if (itemsOf(test, 'excluded').length > 0) await drawItems(context, test, 'excluded');
   await drawSample(context, test);

@@ -57,6 +57,25 @@ LIMIT 10000`,
   };
 }
 
+/** One test of one run, and whether an exception of it has this item and attribute. */
+export function findRunOfTest(
+  tenant: string,
+  run: string,
+  test: string,
+  exception: { readonly item: string; readonly attribute: string },
+): Query<CheckRunRow & { recurred: number }> {
+  return {
+    sql: `SELECT ${COLUMNS}, (SELECT count() > 0 FROM check_items WHERE tenant = {tenant:String} AND test = {test:String} AND verdict = 'exception'
+    AND item = {item:String} AND attribute = {attribute:String} AND run IN
+    (SELECT items_run FROM check_runs WHERE tenant = {tenant:String} AND run = {run:String} AND test = {test:String})) AS recurred
+FROM check_runs
+WHERE tenant = {tenant:String} AND run = {run:String} AND test = {test:String}
+LIMIT 1`,
+    params: { tenant, run, test, ...exception },
+    row: runRow.extend({ recurred: count }),
+  };
+}
+
 const equalRow = z.object({ items_run: z.string() });
 
 /** The run that holds the items of a result with this digest, if one is stored. */

@@ -31,6 +31,13 @@ export async function readHeads(reader: Reader, from: number, to: number): Promi
   return (await reader.read({ sql, params: { from, to }, row: headRow })).map(toHead);
 }
 
+/** Heads at these places, in order. */
+export async function readHeadsAt(reader: Reader, places: readonly number[]): Promise<TreeHead[]> {
+  if (places.length === 0) return [];
+  const sql = `SELECT ${HEAD} FROM tree_heads WHERE has({places:Array(UInt64)}, place) ORDER BY place LIMIT 1 BY place`;
+  return (await reader.read({ sql, params: { places: places.map(String) }, row: headRow })).map(toHead);
+}
+
 /** How many places the log of checkpoints has, signed or not. */
 export async function countHeads(reader: Reader): Promise<number> {
   const row = z.object({ last: z.coerce.number() });

@@ -7,6 +7,7 @@ import type { FrameworkId, ReportModel, TestId, TestItem, TestResult } from '../
 import type { PackLedger, PackRecord } from '../../reports/pack/ledger-files.ts';
 import { DEFAULT_SAMPLING } from '../../reports/pack/pack-model.ts';
 import type { PackModel, Population, PopulationRow, SamplingPlan } from '../../reports/pack/pack-model.ts';
+import { makeDispositions } from './disposition-fixture.ts';
 import { createMemoryTree } from './memory-tree.ts';
 import { makeReportModel } from './report-model.ts';
 
@@ -78,7 +79,7 @@ export function makePackModel(
     return { ...fitted, population: { ...test.population, count: rows.length, sha256 } };
   });
   return {
-    report: { ...base, tests, ...options.report },
+    report: { ...base, tests, dispositions: makeDispositions({ ...base, tests }), ...options.report },
     origin: { version: '0.1.0', operator: 'auditor@northwind.example' },
     populations,
     sampling: { ...DEFAULT_SAMPLING, ...options.sampling },

@@ -17,7 +17,7 @@ interface Stored {
 /** T-32: what is stored is what came. */
 export const T32: ControlTest<Stored> = {
   id: 'T-32',
-  version: 1,
+  version: 2,
   title: 'Stored evidence unaltered',
   control:
     'Each record is, byte for byte, what was stored when it arrived: its leaf can be computed again, and stands under a signed checkpoint that only ever grew.',
@@ -26,7 +26,7 @@ export const T32: ControlTest<Stored> = {
   frequency: 'daily',
   population: {
     definition:
-      'Records that hold the events of the period, by installation and day of receipt (UTC). Of every one of them the leaf is computed again from the stored bytes.',
+      'Records that hold the events of the period, by installation and day of receipt (UTC). Of every one of them the leaf is computed again from the stored bytes, and the tree from the stored leaves.',
     source: 'independent',
     select: selectDays,
   },
@@ -34,9 +34,9 @@ export const T32: ControlTest<Stored> = {
   exclusions: [],
   attributes: [
     { code: 'altered', text: 'The leaf of each record is the one of its stored bytes.', check: isUnaltered },
-    { code: 'not_under_checkpoint', text: 'A signed checkpoint covers the records.', check: isCovered },
+    { code: 'not_as_signed', text: 'The stored leaves of the records give the roots that were signed.', check: isCovered },
     { code: 'not_append_only', text: 'Each checkpoint extends the one before it.', check: isConsistent },
-    { code: 'not_anchored', text: 'A checkpoint is kept where the administrators of this service cannot reach it.', check: isAnchored },
+    { code: 'not_anchored', text: 'A checkpoint that covers the records is kept where the administrators of this service cannot reach it.', check: isAnchored },
   ],
   minLink: 'policy',
   needs: ['integrity', 'ledger'],
@@ -65,23 +65,24 @@ function isUnaltered({ subject }: Candidate<Stored>): Answer {
 } // prettier-ignore
 
 function isCovered({ subject }: Candidate<Stored>, { ledger }: ControlContext): Answer {
-  const covered = ledger?.covers(subject.family, subject.day) ?? 'unknown';
-  if (covered === true) return HOLDS;
-  return covered === false
-    ? fails('not_under_checkpoint', 'Records of that day are not under any signed checkpoint')
-    : undecided('no_checkpoint', 'No signed checkpoint is at hand to compare with');
-}
+  const covered = ledger?.covers(subject) ?? { truth: 'unknown', why: 'No signed checkpoint is at hand to compare with' };
+  if (covered.truth === true) return HOLDS;
+  return covered.truth === false
+    ? fails('not_as_signed', covered.why ?? 'The records of that day are not those that were signed')
+    : undecided('no_checkpoint', covered.why ?? 'No signed checkpoint covers the records of that day');
+} // prettier-ignore
 
 function isConsistent(_candidate: Candidate<Stored>, { ledger }: ControlContext): Answer {
-  if (!ledger || ledger.consistent === true) return HOLDS;
-  return ledger.consistent === false
-    ? fails('not_append_only', 'A checkpoint does not extend the one before it')
-    : undecided('consistency_unknown', 'It cannot be shown that each checkpoint extends the one before it');
-}
+  if (!ledger || ledger.consistent.truth === true) return HOLDS;
+  return ledger.consistent.truth === false
+    ? fails('not_append_only', ledger.consistent.why ?? 'A checkpoint does not extend the one before it')
+    : undecided('consistency_unknown', ledger.consistent.why ?? 'It cannot be shown that each checkpoint extends the one before it');
+} // prettier-ignore
 
-function isAnchored(_candidate: Candidate<Stored>, { ledger }: ControlContext): Answer {
-  if (!ledger || ledger.anchored === true) return HOLDS;
-  return ledger.anchored === false
-    ? fails('not_anchored', 'No checkpoint is kept out of reach of the administrators')
-    : undecided('anchor_unknown', 'Nothing says whether a checkpoint is kept out of reach of the administrators');
-}
+function isAnchored({ subject }: Candidate<Stored>, { ledger }: ControlContext): Answer {
+  const anchored = ledger?.anchored(subject);
+  if (!anchored || anchored.truth === true) return HOLDS;
+  return anchored.truth === false
+    ? fails('not_anchored', anchored.why ?? 'No checkpoint is kept out of reach of the administrators')
+    : undecided('anchor_unknown', anchored.why ?? 'Nothing says whether a checkpoint is kept out of reach of the administrators');
+} // prettier-ignore

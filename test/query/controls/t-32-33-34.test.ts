@@ -7,7 +7,15 @@ const WHEN = '2026-03-10T12:00:00Z';
 
 describe('T-32 stored evidence unaltered', () => {
   const day: IntegrityDay = { family: 'ce', instance: 'issuer', day: '2026-03-10', records: 5, altered: 0, places: [] };
-  const ledger: LedgerEvidence = { covers: () => true, consistent: true, anchored: true };
+  const ledger: LedgerEvidence = {
+    covers: () => ({ truth: true }),
+    consistent: { truth: true },
+    anchored: () => ({ truth: true }),
+  };
+  const [no, open] = [
+    { truth: false, why: 'so it is' },
+    { truth: 'unknown', why: 'so it is' },
+  ] as const;
   const run = (integrity: readonly IntegrityDay[], evidence: LedgerEvidence | undefined = ledger): ReturnType<Fixture['run']> =>
     createFixture().run('T-32', { figures: { integrity, ...(evidence === undefined ? {} : { ledger: evidence }) } }); // prettier-ignore
 
@@ -22,14 +30,14 @@ describe('T-32 stored evidence unaltered', () => {
   });
 
   test.each([
-    ['not under a checkpoint', { covers: (): false => false }, 'exception', 'not_under_checkpoint'],
-    ['not known to be under one', { covers: (): 'unknown' => 'unknown' }, 'undetermined', 'no_checkpoint'],
-    ['under one that was rewritten', { consistent: false }, 'exception', 'not_append_only'],
-    ['under one of unknown descent', { consistent: 'unknown' }, 'undetermined', 'consistency_unknown'],
-    ['anchored nowhere', { anchored: false }, 'exception', 'not_anchored'],
-    ['anchored nobody knows where', { anchored: 'unknown' }, 'undetermined', 'anchor_unknown'],
+    ['not as they were signed', { covers: () => no }, 'exception', 'not_as_signed'],
+    ['not under a checkpoint', { covers: () => open }, 'undetermined', 'no_checkpoint'],
+    ['under one that was rewritten', { consistent: no }, 'exception', 'not_append_only'],
+    ['under one of unknown descent', { consistent: open }, 'undetermined', 'consistency_unknown'],
+    ['anchored nowhere', { anchored: () => no }, 'exception', 'not_anchored'],
+    ['anchored nobody knows where', { anchored: () => open }, 'undetermined', 'anchor_unknown'],
   ] as const)('records %s', (_what, part, verdict, attribute) => {
-    expect(run([day], { ...ledger, ...part }).items).toMatchObject([{ verdict, attribute }]);
+    expect(run([day], { ...ledger, ...part }).items).toMatchObject([{ verdict, attribute, finding: 'so it is' }]);
   });
 
   test('without a checkpoint, and without leaves computed again, nothing is concluded', () => {

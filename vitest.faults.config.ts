@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     include: [...FAULT_TESTS],
     // Files that other suites run too are played by their numbered tests alone.
-    testNamePattern: /fault \d\d: |the null control|test\/long/,
+    testNamePattern: /fault \d\d|the null control|over HTTP/,
     pool: 'forks',
     isolate: true,
     maxWorkers: 1,

@@ -109,7 +109,7 @@ const TAMPERINGS: readonly [string, string, string][] = [
   ['a step that was deleted', 'ALTER TABLE tree_steps DELETE WHERE first_offset = 0', 'leaves out what stands before'],
 ]; // prettier-ignore
 
-test.each(TAMPERINGS)('%s behind our back breaks the next seal, which names the range', async (_name, sql, words) => {
+test.each(TAMPERINGS)('fault 17: %s behind our back breaks the next seal, which names the range', async (_name, sql, words) => {
   const log = createMemoryLog();
   await log.append(TOPIC, 'a', events(0, 100));
   await keeper.close();
@@ -128,7 +128,7 @@ test.each(TAMPERINGS)('%s behind our back breaks the next seal, which names the 
   expect(await scalar(store, "SELECT countIf(state = 'broken'), countIf(state = 'sealed') FROM seals")).toBe('1\t0');
 });
 
-test('a hole that nobody explained stops the tree before it, and says where it is', async () => {
+test('fault 17: a hole that nobody explained stops the tree before it, and says where it is', async () => {
   const log = createMemoryLog();
   await log.append(TOPIC, 'a', events(0, 100));
   await ingest(log);
@@ -139,7 +139,7 @@ test('a hole that nobody explained stops the tree before it, and says where it i
   expect(await readLastStep(store.reader, PLACE)).toBeUndefined();
 });
 
-test('second copies of a fenced writer are found by the seal, recorded, and never counted', async () => {
+test('fault 04: second copies of a fenced writer are found by the seal, recorded, and never counted', async () => {
   const log = createMemoryLog();
   await log.append(TOPIC, 'a', events(0, 100));
   await ingest(log);
@@ -174,7 +174,7 @@ test('second copies of a fenced writer are found by the seal, recorded, and neve
   expect((await readLastStep(store.reader, PLACE))?.leafTo).toBe(100);
 });
 
-test('a process that dies between any two writes leaves a tree that the next one completes to the same root', async () => {
+test('fault 03: a process that dies between any two writes leaves a tree that the next one completes to the same root', async () => {
   const log = createMemoryLog();
   await log.append(TOPIC, 'a', events(0, 300));
   log.skip(TOPIC, 3);

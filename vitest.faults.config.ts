@@ -11,7 +11,7 @@ export default defineConfig({
     isolate: true,
     maxWorkers: 1,
     fileParallelism: false,
-    testTimeout: 240_000,
-    hookTimeout: 240_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 });

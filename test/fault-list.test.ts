@@ -22,7 +22,9 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
 
 /** The rows that titles of tests name, such as `fault 08, 09: ...`. */
 function rowsOf(text: string): number[] {
-  return [...text.matchAll(/['"`;] ?fault ((?:\d\d(?:, )?)+):/g)].flatMap(([, rows = '']) => rows.split(', ').map(Number));
+  return [...text.matchAll(/['"`;] ?fault ((?:\d\d(?:, )?)+):/g)].flatMap(([, rows = '']) =>
+    rows.split(', ').map(Number),
+  );
 }
 
 const tests = files

@@ -2,6 +2,7 @@
 export const FAULT_TESTS: readonly string[] = [
   'test/faults/**/*.test.ts',
   'test/long/server-faults.test.ts',
+  'test/store/server-faults.test.ts',
   'test/e2e/kills.test.ts',
   'test/e2e/stop.test.ts',
   'test/ingest/worker/faults.test.ts',

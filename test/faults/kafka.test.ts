@@ -98,42 +98,46 @@ onKafka(
 onKafka(
   'three workers',
   (lane) => {
-    test('fault 22: a rebalance every five seconds', async () => {
-      const log = await lane.log();
-      const faults: string[] = [];
-      const workers: { worker: IngestWorker; log: EventLog }[] = [];
-      let names = 0;
-      const join = async (): Promise<void> => {
-        const own = await lane.again({ sessionTimeoutMs: 6_000 });
-        const leases = createLeases({ session: lane.store().writer, holder: `w-${(names += 1)}`, now: () => Date.now() * 1_000 }); // prettier-ignore
-        const onFault = ({ problem, fatal }: { problem: Problem; fatal: boolean }): void => void (fatal && problem.code !== 'conflict' && faults.push(problem.message)); // prettier-ignore
-        const worker = await lane.worker({ leases, known: 'assigned', maxBatchRecords: 40, restMs: 0, onFault }, own);
-        workers.push({ worker, log: own });
-      };
-      for (const _ of [1, 2, 3]) await join();
-      let sent = 0;
-      const sending = { on: true };
-      const appending = (async () => {
-        for (; sending.on; sent += 20) {
-          await appendSurely(log, `account-${(sent / 20) % 11}`, eventsOf(sent, sent + 20));
-          await sleep(40);
+    test(
+      'fault 22: a rebalance every five seconds',
+      async () => {
+        const log = await lane.log();
+        const faults: string[] = [];
+        const workers: { worker: IngestWorker; log: EventLog }[] = [];
+        let names = 0;
+        const join = async (): Promise<void> => {
+          const own = await lane.again({ sessionTimeoutMs: 6_000 });
+          const leases = createLeases({ session: lane.store().writer, holder: `w-${(names += 1)}`, now: () => Date.now() * 1_000 }); // prettier-ignore
+          const onFault = ({ problem, fatal }: { problem: Problem; fatal: boolean }): void => void (fatal && problem.code !== 'conflict' && faults.push(problem.message)); // prettier-ignore
+          const worker = await lane.worker({ leases, known: 'assigned', maxBatchRecords: 40, restMs: 0, onFault }, own);
+          workers.push({ worker, log: own });
+        };
+        for (const _ of [1, 2, 3]) await join();
+        let sent = 0;
+        const sending = { on: true };
+        const appending = (async () => {
+          for (; sending.on; sent += 20) {
+            await appendSurely(log, `account-${(sent / 20) % 11}`, eventsOf(sent, sent + 20));
+            await sleep(40);
+          }
+        })();
+        let rebalances = 0;
+        for (const end = Date.now() + REBALANCING_MS; Date.now() < end; rebalances += 1) {
+          await sleep(5_000);
+          const leaving = workers.shift();
+          await leaving?.worker.stop();
+          await leaving?.log.close();
+          await join();
         }
-      })();
-      let rebalances = 0;
-      for (const end = Date.now() + REBALANCING_MS; Date.now() < end; rebalances += 1) {
-        await sleep(5_000);
-        const leaving = workers.shift();
-        await leaving?.worker.stop();
-        await leaving?.log.close();
-        await join();
-      }
-      sending.on = false;
-      await appending;
-      await until(async () => (await eventsHeld(lane)) === sent);
-      expect(rebalances).toBeGreaterThan(2);
-      expect(faults).toEqual([]);
-      expect(await auditStore(lane.store(), log)).toEqual([]);
-    }, REBALANCING_MS + 400_000);
+        sending.on = false;
+        await appending;
+        await until(async () => (await eventsHeld(lane)) === sent);
+        expect(rebalances).toBeGreaterThan(2);
+        expect(faults).toEqual([]);
+        expect(await auditStore(lane.store(), log)).toEqual([]);
+      },
+      REBALANCING_MS + 400_000,
+    );
   },
   { brokers: 1, partitions: 6 },
 );
@@ -142,7 +146,9 @@ onKafka(
   'three brokers',
   (lane) => {
     /** Kills the broker that `find` names while records come in, and starts it again. */
-    async function killOne(find: (leaders: { readonly ofTopic: number; readonly ofGroup: number }) => number): Promise<void> {
+    async function killOne(
+      find: (leaders: { readonly ofTopic: number; readonly ofGroup: number }) => number,
+    ): Promise<void> {
       const log = await lane.log();
       const worker = await lane.worker({ maxBatchRecords: 40, restMs: 0 });
       await appendSurely(log, 'a', eventsOf(0, 100));

@@ -9,7 +9,7 @@ import { openStore } from '../../store/clickhouse.ts';
 import { auditStore } from '../support/fault-audit.ts';
 import { carryAll, startFaultChild } from '../support/fault-process.ts';
 import type { FaultChild, FaultProcess } from '../support/fault-process.ts';
-import { eventsOf, fillLog } from '../support/fault-scenario.ts';
+import { eventsOf, fillLog, until } from '../support/fault-scenario.ts';
 import { describeOnKafka, openTestLog, testTopics } from '../support/kafka-fixture.ts';
 import type { KafkaForTests } from '../support/kafka-fixture.ts';
 import { seededRandom } from '../support/kill-imports.ts';
@@ -187,8 +187,14 @@ function defineFaults(kafka: KafkaForTests | undefined): void {
       const { signal, code } = await one.end;
       expect(signal ?? code).toBeOneOf(['SIGKILL', 137]);
     } finally {
-      await sleep(200);
-      rmdirSync(group);
+      await until(() => {
+        try {
+          rmdirSync(group);
+          return true;
+        } catch {
+          return false;
+        }
+      }, 10_000);
     }
     await carryAll(base);
     expect(await audit()).toEqual([]);

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -6,6 +7,7 @@ import { openEmbeddedLog } from '../../ingest/log/embedded-log.ts';
 import type { EventLog } from '../../ingest/log/event-log.ts';
 import { openStore } from '../../store/clickhouse.ts';
 import type { Store } from '../../store/clickhouse.ts';
+import { cloudtrailEvent, cloudtrailRecord } from '../support/cloudtrail-records.ts';
 import { auditStore, readWhole } from '../support/fault-audit.ts';
 import { eventsOf, until } from '../support/fault-scenario.ts';
 import { scalar, testWorker } from '../support/ingest-harness.ts';
@@ -82,10 +84,7 @@ function defineRestore(kafka: KafkaForTests | undefined): void {
     test('fault 16: where retention has passed meanwhile, what is gone is a gap of the tree', async () => {
       const topics = testTopics();
       const log = await openLog(kafka, topics);
-      const before = await (async () => {
-        await log.append(TOPIC, 'a', []);
-        return restored(log);
-      })();
+      const before = await restored(log);
       try {
         const kept = ((await readWhole(log, TOPIC)).get(0) ?? []).slice(0, 60);
         await withAdmin(kafka.addresses(), async (admin) => {
@@ -123,18 +122,19 @@ function defineDisk(kafka: KafkaForTests | undefined): void {
     try {
       const log = await openLog(kafka, testTopics());
       const store = await openStore({ folder: folder.path });
-      const random = (await import('node:crypto')).randomBytes(3_000 * 2_000).toString('hex');
-      const { cloudtrailEvent, cloudtrailRecord } = await import('../support/cloudtrail-records.ts');
+      const random = randomBytes(3_000 * 8_000).toString('hex');
       for (let from = 0; from < 3_000; from += 100)
-        await log.append(TOPIC, 'a', Array.from({ length: 100 }, (_, at) => cloudtrailRecord(cloudtrailEvent(from + at, { noise: random.slice((from + at) * 4_000, (from + at + 1) * 4_000) }))));
+        await log.append(TOPIC, 'a', Array.from({ length: 100 }, (_, at) => cloudtrailRecord(cloudtrailEvent(from + at, { noise: random.slice((from + at) * 16_000, (from + at + 1) * 16_000) }))));
       const said = new Set<string>();
       const worker = testWorker(store, log, join(folder.path), { maxBatchRecords: 200, restMs: 0, backoffMs: 100, onFault: ({ problem }) => said.add(problem.message) });
       await worker.start();
       await until(() => said.size > 0);
       const held = Number(await scalar(store, 'SELECT count() FROM records'));
       expect(held).toBeLessThan(3_000);
-      expect(held % 200).toBe(0);
-      expect([...said]).toEqual(['The disk of the store is full. Nothing is dropped: the log keeps what comes until there is room again.']);
+      // Batches of 200, and none of them in part; on Kafka the end of a fetch cuts one earlier.
+      expect(await scalar(store, 'SELECT uniqExact(offset) = count() AND (count() = 0 OR max(offset) + 1 = count()) FROM records')).toBe('1');
+      if (!kafka) expect(held % 200).toBe(0);
+      expect([...said]).toContain('The disk of the store is full. Nothing is dropped: the log keeps what comes until there is room again.');
       execFileSync('mount', ['-o', 'remount,size=400m', disk]);
       await worker.idle();
       await worker.stop();

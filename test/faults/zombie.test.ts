@@ -76,6 +76,8 @@ describeOnKafka('workers that were given up, on Kafka', { brokers: 1, own: true 
     // It had passed the check of its lease and stood before the insert: that one comes, and it is the last.
     await zombie.says('fault');
     expect(zombie.said.find((one) => 'fault' in one)).toMatchObject({ fatal: true });
+    zombie.child.kill('SIGKILL');
+    await zombie.end;
     await log.append(TOPIC, 'a', eventsOf(120, 150));
     await carryAll(childOf('third'));
     expect(await scalar(store, 'SELECT uniqExact(offset) FROM records')).toBe('150');

@@ -180,8 +180,7 @@ process.on('message', (message: ToServer) => {
   else if (message.kind === 'release') {
     for (const release of hanging) release();
     say({ kind: 'done' });
-  }
-  else void engine.close().finally(() => process.exit(0));
+  } else void engine.close().finally(() => process.exit(0));
 });
 // The test is gone: so are we.
 process.on('disconnect', () => process.exit(0));

@@ -31,7 +31,11 @@ export interface FaultProcess {
   readonly child: ChildProcess;
   /** What it said, one object a line. */
   readonly said: Record<string, unknown>[];
-  readonly end: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly stderr: string }>;
+  readonly end: Promise<{
+    readonly code: number | null;
+    readonly signal: NodeJS.Signals | null;
+    readonly stderr: string;
+  }>;
   /** Resolves when it has said something with this name; rejects where it ends before. */
   says(name: string): Promise<void>;
 }
@@ -41,8 +45,20 @@ const children = new Set<ChildProcess>();
 process.once('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 
 /** Starts one, behind the words of `before` (strace, say) where they are given. */
-export function startFaultChild(asked: FaultChild, node: readonly string[] = [], before: readonly string[] = []): FaultProcess {
-  const [program = '', ...args] = [...before, process.execPath, ...node, '--import', 'tsx', CHILD, JSON.stringify(asked)];
+export function startFaultChild(
+  asked: FaultChild,
+  node: readonly string[] = [],
+  before: readonly string[] = [],
+): FaultProcess {
+  const [program = '', ...args] = [
+    ...before,
+    process.execPath,
+    ...node,
+    '--import',
+    'tsx',
+    CHILD,
+    JSON.stringify(asked),
+  ];
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   children.add(child);
   const said: Record<string, unknown>[] = [];

@@ -82,7 +82,12 @@ export function createNaiveWorker(deps: NaiveDeps): Pick<IngestWorker, 'start' |
 
   return {
     async start() {
-      opened = await openTransform({ ...deps, policy: emptyPolicy(), saltKey: SALT_KEY, startTransformer: startInline });
+      opened = await openTransform({
+        ...deps,
+        policy: emptyPolicy(),
+        saltKey: SALT_KEY,
+        startTransformer: startInline,
+      });
       consumer = await log.consume(
         { group: 'naive', topics: [TOPIC], maxBatchRecords: deps.maxBatchRecords },
         {
@@ -136,4 +141,3 @@ export async function openTokenSession(folder: string): Promise<TokenSession> {
     },
   };
 }
-

@@ -95,10 +95,10 @@ function defineFaults(kafka: KafkaForTests | undefined): void {
   test('fault 03: SIGKILL between any two statements, from the first insert to the commit', async () => {
     await fill(fillLog);
     const apart = kafka ? 7 : 4;
-    for (const then of ['die_before', 'die_after'] as const) {
-      for (let statement = then === 'die_before' ? 0 : 1; ; statement += apart) {
+    for (const fate of ['die_before', 'die_after'] as const) {
+      for (let statement = fate === 'die_before' ? 0 : 1; ; statement += apart) {
         const child = anew();
-        const one = start({ ...child, once: true, at: { statement, then } });
+        const one = start({ ...child, once: true, at: { statement, fate } });
         const { signal, code, stderr } = await one.end;
         if (signal !== 'SIGKILL') {
           expect(code, stderr).toBe(0);
@@ -106,7 +106,7 @@ function defineFaults(kafka: KafkaForTests | undefined): void {
           break;
         }
         await carryAll({ ...child, maxBatchRecords: 33 });
-        expect(await audit(), `${then} of statement ${statement}`).toEqual([]);
+        expect(await audit(), `${fate} of statement ${statement}`).toEqual([]);
       }
     }
   }, 1_200_000);

@@ -66,7 +66,7 @@ describeOnKafka('workers that were given up, on Kafka', { brokers: 1, own: true 
   };
 
   test('fault 04: SIGSTOP, another worker takes over, SIGCONT: what the zombie still writes is found and not counted', async () => {
-    const zombie = start(childOf('zombie', { at: { statement: 0, then: 'stand_still' } }));
+    const zombie = start(childOf('zombie', { at: { statement: 0, fate: 'stand_still' } }));
     await zombie.says('reached');
     zombie.child.kill('SIGSTOP');
     await carryAll(childOf('second'));

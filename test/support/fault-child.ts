@@ -27,14 +27,14 @@ function atStatement(writer: Writer): Writer {
   const meet = async <T>(isInsert: boolean, work: () => Promise<T>): Promise<T> => {
     if (index >= 0 || isInsert) index += 1;
     const isHere = index === at.statement;
-    if (isHere && at.then === 'die_before') process.kill(process.pid, 'SIGKILL');
-    if (isHere && at.then === 'stand_still') {
+    if (isHere && at.fate === 'die_before') process.kill(process.pid, 'SIGKILL');
+    if (isHere && at.fate === 'stand_still') {
       say({ reached: index });
       // The parent holds the process; what follows runs only when it is let go.
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
     const answer = await work();
-    if (isHere && at.then === 'die_after') process.kill(process.pid, 'SIGKILL');
+    if (isHere && at.fate === 'die_after') process.kill(process.pid, 'SIGKILL');
     return answer;
   };
   return {

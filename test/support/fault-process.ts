@@ -18,7 +18,7 @@ export interface FaultChild {
   readonly maxBatchRecords?: number;
   /** Ends when everything is stored. */
   readonly once?: boolean;
-  readonly at?: { readonly statement: number; readonly then: 'die_before' | 'die_after' | 'stand_still' };
+  readonly at?: { readonly statement: number; readonly fate: 'die_before' | 'die_after' | 'stand_still' };
   /** The handler of the first batch lets nothing of the process run for so long. */
   readonly freezeMs?: number;
   /** After the second batch a promise rejects that nobody waits for. */
@@ -50,15 +50,7 @@ export function startFaultChild(
   node: readonly string[] = [],
   before: readonly string[] = [],
 ): FaultProcess {
-  const [program = '', ...args] = [
-    ...before,
-    process.execPath,
-    ...node,
-    '--import',
-    'tsx',
-    CHILD,
-    JSON.stringify(asked),
-  ];
+  const [program, ...args] = [...before, process.execPath, ...node, '--import', 'tsx', CHILD, JSON.stringify(asked)];
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   children.add(child);
   const said: Record<string, unknown>[] = [];

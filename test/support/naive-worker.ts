@@ -45,7 +45,7 @@ export function createNaiveWorker(deps: NaiveDeps): Pick<IngestWorker, 'start' |
   let opened: Awaited<ReturnType<typeof openTransform>> | undefined;
   let consumer: Awaited<ReturnType<EventLog['consume']>> | undefined;
   let fault: unknown;
-  let isStopped = false;
+  const stopping = new AbortController();
 
   async function insert(batch: LogBatch): Promise<void> {
     if (!opened) return;
@@ -102,14 +102,14 @@ export function createNaiveWorker(deps: NaiveDeps): Pick<IngestWorker, 'start' |
       );
     },
     async stop() {
-      isStopped = true;
+      stopping.abort();
       await consumer?.stop();
       await opened?.close();
     },
     async idle() {
       for (let partition = 0; partition < log.partitions(TOPIC); partition += 1) {
         const end = await log.endOffset({ topic: TOPIC, partition });
-        while (!isStopped && (committed.get(partition) ?? 0) < end) await sleep(10);
+        while (!stopping.signal.aborted && (committed.get(partition) ?? 0) < end) await sleep(10);
       }
     },
   };

@@ -109,24 +109,32 @@ const TAMPERINGS: readonly [string, string, string][] = [
   ['a step that was deleted', 'ALTER TABLE tree_steps DELETE WHERE first_offset = 0', 'leaves out what stands before'],
 ]; // prettier-ignore
 
-test.each(TAMPERINGS)('fault 17: %s behind our back breaks the next seal, which names the range', async (_name, sql, words) => {
-  const log = createMemoryLog();
-  await log.append(TOPIC, 'a', events(0, 100));
-  await keeper.close();
-  // Seals only when asked, so that what is altered is in the tree and not sealed yet.
-  keeper = await openTreeKeeper({ store, growMs: 20, sealMs: 1e9, onFault: (_place, problem) => faults.push(problem) });
-  await ingest(log);
-  await expect.poll(async () => (await readLastStep(store.reader, PLACE))?.leafTo, { timeout: 20_000 }).toBe(100);
-  await log.append(TOPIC, 'a', events(100, 150));
-  await worker?.idle();
-  await expect.poll(async () => (await readLastStep(store.reader, PLACE))?.leafTo, { timeout: 20_000 }).toBe(150);
-  await store.writer.run(`${sql}${sql.startsWith('ALTER') ? ' SETTINGS mutations_sync = 2' : ''}`);
-  await expect(keeper.sealed()).rejects.toMatchObject({ code: 'unavailable', facts: { integrity: true } });
-  expect(faults.map(({ message }) => message).join()).toContain(words);
-  expect(keeper.broken()).toMatchObject([{ firstOffset: 0, lastOffset: 149 }]);
-  await expect(keeper.sealed()).rejects.toMatchObject({ code: 'unavailable' });
-  expect(await scalar(store, "SELECT countIf(state = 'broken'), countIf(state = 'sealed') FROM seals")).toBe('1\t0');
-});
+test.each(TAMPERINGS)(
+  'fault 17: %s behind our back breaks the next seal, which names the range',
+  async (_name, sql, words) => {
+    const log = createMemoryLog();
+    await log.append(TOPIC, 'a', events(0, 100));
+    await keeper.close();
+    // Seals only when asked, so that what is altered is in the tree and not sealed yet.
+    keeper = await openTreeKeeper({
+      store,
+      growMs: 20,
+      sealMs: 1e9,
+      onFault: (_place, problem) => faults.push(problem),
+    });
+    await ingest(log);
+    await expect.poll(async () => (await readLastStep(store.reader, PLACE))?.leafTo, { timeout: 20_000 }).toBe(100);
+    await log.append(TOPIC, 'a', events(100, 150));
+    await worker?.idle();
+    await expect.poll(async () => (await readLastStep(store.reader, PLACE))?.leafTo, { timeout: 20_000 }).toBe(150);
+    await store.writer.run(`${sql}${sql.startsWith('ALTER') ? ' SETTINGS mutations_sync = 2' : ''}`);
+    await expect(keeper.sealed()).rejects.toMatchObject({ code: 'unavailable', facts: { integrity: true } });
+    expect(faults.map(({ message }) => message).join()).toContain(words);
+    expect(keeper.broken()).toMatchObject([{ firstOffset: 0, lastOffset: 149 }]);
+    await expect(keeper.sealed()).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await scalar(store, "SELECT countIf(state = 'broken'), countIf(state = 'sealed') FROM seals")).toBe('1\t0');
+  },
+);
 
 test('fault 17: a hole that nobody explained stops the tree before it, and says where it is', async () => {
   const log = createMemoryLog();

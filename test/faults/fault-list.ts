@@ -1,8 +1,7 @@
 /** Where the numbered tests stand: those written for the list alone, and those that other suites run too. */
 export const FAULT_TESTS: readonly string[] = [
   'test/faults/**/*.test.ts',
-  'test/long/server-faults.test.ts',
-  'test/store/server-faults.test.ts',
+  'test/long/**/*.test.ts',
   'test/e2e/kills.test.ts',
   'test/e2e/stop.test.ts',
   'test/ingest/worker/faults.test.ts',

@@ -5,8 +5,7 @@ import { problemOf } from '../contracts/store.ts';
 import { emptyStore } from '../support/ingest-harness.ts';
 import { insertFault, overHttp } from '../support/over-http.ts';
 
-// Statements that hang, come late, or are lost again and again: they wait for clocks. What does not is in
-// test/store/server-faults.test.ts.
+// Statements that hang, come late, or are lost again and again. Connections that break are in server-breaks.test.ts.
 const http = overHttp();
 const anything = z.record(z.string(), z.unknown());
 

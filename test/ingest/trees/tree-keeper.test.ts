@@ -182,6 +182,18 @@ test('fault 04: second copies of a fenced writer are found by the seal, recorded
   expect((await readLastStep(store.reader, PLACE))?.leafTo).toBe(100);
 });
 
+test('fault 04: a copy that was stamped first and stored last, without its events, takes no events away', async () => {
+  const log = createMemoryLog();
+  await log.append(TOPIC, 'a', events(0, 100));
+  await ingest(log);
+  await store.writer.run(
+    'INSERT INTO records SELECT * REPLACE(ingested_at - INTERVAL 5 SECOND AS ingested_at, toUInt64(0) AS writer_epoch) FROM records WHERE offset BETWEEN 30 AND 39',
+  );
+  await keeper.sealed();
+  expect(await scalar(store, 'SELECT sum(copies) FROM dups')).toBe('10');
+  expect(await scalar(store, 'SELECT count(), uniqExact(event_id) FROM events')).toBe('100\t100');
+});
+
 test('fault 03: a process that dies between any two writes leaves a tree that the next one completes to the same root', async () => {
   const log = createMemoryLog();
   await log.append(TOPIC, 'a', events(0, 300));

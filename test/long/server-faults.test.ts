@@ -23,12 +23,14 @@ describe('over HTTP, an insert whose end is not told', () => {
     // It hangs until it was asked for often enough, and no time of ours decides when that is: a machine that stands still
     // for some seconds must not make a time-out of the worker's out of it.
     await http.clickhouse().fault(insertFault('records', { kind: 'hang', ms: 600_000 }));
-    const carrying = http.carried(http.hasty());
+    // The test server asks for the time when it lets go, where a real one asked when it began: so it is given more of it.
+    const waiting = await http.open({ silenceMs: 3_000 }, 30_000);
+    const carrying = http.carried(waiting);
     const looks = async (): Promise<number> =>
       (await http.clickhouse().statements()).filter(({ sql }) => sql.includes('system.processes')).length;
     await vi.waitUntil(async () => (await looks()) > 5, { timeout: 60_000, interval: 50 });
     await http.clickhouse().release();
-    await carrying;
+    await (await carrying).stop();
     const seen = await http.clickhouse().statements();
     const [hung, next] = seen.filter(({ sql }) => sql.startsWith('INSERT INTO records ('));
     expect(hung).toMatchObject({ fault: 'hang', ended: 'ok' });
@@ -37,6 +39,7 @@ describe('over HTTP, an insert whose end is not told', () => {
     // What follows it is the next batch, and not the same rows once more.
     expect(next?.bodyBytes).not.toBe(hung?.bodyBytes);
     expect(await http.dump()).toEqual(http.expected());
+    await waiting.close();
   });
 
   test('fault 10: that hangs is killed, and then sent again', async () => {

@@ -103,15 +103,24 @@ export function createSession(link: Link, serial: boolean): Writer {
       return parseRows(text, query.row);
     },
     bytes: (query) => queued(() => link.ask(query.sql, bind(query.sql, query.params))),
-    run: (sql, params = {}) => queued(() => link.change(sql, bind(sql, params))),
-    insertFile: (insert) => queued(() => link.insert(insert)),
-    insertFrom: (insert) => queued(() => link.insertFrom(insert)),
+    run: (sql, params = {}) => queued(() => link.change(withoutToken(sql), bind(sql, params))),
+    insertFile: (insert) => queued(() => link.insert({ ...insert, into: withoutToken(insert.into) })),
+    insertFrom: (insert) => queued(() => link.insertFrom({ ...insert, into: withoutToken(insert.into) })),
     settle: async () => void (await tail),
     async close() {
       await tail;
       await link.close();
     },
   };
+}
+
+/**
+ * No statement may name a deduplication token or turn the engine's own deduplication on: it drops rows that it has
+ * acknowledged when a token comes again with other rows (reliability.md 1.4). Rows are held once by the read-back alone.
+ */
+function withoutToken(sql: string): string {
+  if (!/insert_deduplication_token|\binsert_deduplicate\s*=|deduplication_window\s*=\s*[1-9]/i.test(sql)) return sql;
+  throw new Problem('internal', 'A statement may not lean on the deduplication of the engine: it can lose rows.');
 }
 
 // Numbers in an array must not be quoted, and a UInt64 does not fit a number: text for such a parameter becomes a bigint.

@@ -33,7 +33,9 @@ interface Kind {
 }
 
 // Types end in ".token.<name>.v<n>", ".review.<name>.v<n>" or ".identity.<name>.v<n>"; what comes before is the product's own domain.
-const TYPE = /(?:^|\.)((?:token|review|identity)\.[a-z_]+)\.v\d+$/;
+const TYPE = /(?:^|\.)((?:token|review|identity)\.[a-z_]+)\.v(\d+)$/;
+/** The version of the contract that is read here, in the name of a type and in `data.schema_version`. */
+const READ_VERSION = 1;
 const KINDS: ReadonlyMap<string, Kind> = new Map([
   ['token.requested', { action: 'token.request', phase: 'asked', outcome: 'pending' }],
   ['token.approved', { action: 'access.approve', phase: 'decided', outcome: 'success' }],
@@ -58,8 +60,11 @@ function parse(input: ParseInput): ParseResult {
   const occurred = needStamp(event, 'time');
   const refusal = refusalOf(event);
   if (refusal) return refusal;
-  const kind = KINDS.get(TYPE.exec(type)?.[1] ?? '') ?? OTHER;
-  // A type that is not ours has data of its own, which is kept but not read.
+  const [, name = '', version = ''] = TYPE.exec(type) ?? [];
+  const isLater = KINDS.has(name) && isLaterVersion(version, at(json, 'data', 'schema_version'));
+  const kind = isLater ? OTHER : (KINDS.get(name) ?? OTHER);
+  // A type that is not ours has data of its own, and a later version may mean other things by the same names: such data
+  // is kept and not read, and a rebuild by a version that knows it reads it then.
   const data = kind === OTHER ? openDoc({}) : partOf(event, 'data');
   const outcome = kind.outcome ?? outcomeOf(data);
   const draft = openDraft();
@@ -89,10 +94,14 @@ function parse(input: ParseInput): ParseResult {
     facts: factsOf(draft, data, kind, outcome, links, occurred),
     keys: draft.keys,
     edges: draft.edges,
-    unread: event.notes.unread,
+    unread: isLater ? [...event.notes.unread, 'data'] : event.notes.unread,
     content: json,
   });
   return { ok: true, events: [built] };
+}
+
+function isLaterVersion(ofType: string, stated: unknown): boolean {
+  return Number(ofType) > READ_VERSION || (typeof stated === 'number' && stated > READ_VERSION);
 }
 
 function factsOf(

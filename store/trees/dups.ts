@@ -40,7 +40,9 @@ export async function recordDups(
 
 /**
  * Takes the rows out of the derived tables that came of second copies. They follow from records and can be made again,
- * so they need not be kept as records are; what came of the copy that counts stays. Waits until no query sees them.
+ * so they need not be kept as records are; what came of the copy that counts stays. A worker that was given up may have
+ * stamped its copy first and stored it last, without its events: then those of the other copy are the only ones, and stay.
+ * Waits until no query sees what goes.
  */
 export async function dropDerivedOfDups(
   session: Pick<Session, 'run' | 'read'>,
@@ -51,7 +53,9 @@ export async function dropDerivedOfDups(
   const sql = `SELECT DISTINCT toString(dups.ref) AS ref, toString(toUnixTimestamp64Micro(dups.ingested_at)) AS at FROM dups
     INNER JOIN (SELECT offset, min((ingested_at, writer_epoch)) AS counts FROM records WHERE ${PLACE} AND offset BETWEEN {first:UInt64} AND {last:UInt64} GROUP BY offset) AS kept
       ON kept.offset = dups.offset
-    WHERE ${PLACE} AND dups.offset BETWEEN {first:UInt64} AND {last:UInt64} AND dups.ingested_at != kept.counts.1 ORDER BY ref, at`;
+    WHERE ${PLACE} AND dups.offset BETWEEN {first:UInt64} AND {last:UInt64} AND dups.ingested_at != kept.counts.1
+      AND (dups.ref, kept.counts.1) IN (SELECT bitShiftLeft(bitShiftRight(events.ref, 12), 12), events.ingested_at FROM events)
+    ORDER BY ref, at`;
   const row = z.object({ ref: z.string(), at: z.string() });
   const copies = await session.read({ sql, params: { ...placeOf(place), first, last }, row });
   for (let at = 0; at < copies.length; at += COPIES_A_STATEMENT) {

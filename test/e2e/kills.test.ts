@@ -32,7 +32,7 @@ describe('kill -9 in the middle of an import', () => {
   }, 120_000);
 
   // Two at a time, each in folders of its own.
-  test(`${KILLS} kills, then the same import: the same rows, the same leaves, nothing lost, nothing twice`, async () => {
+  test(`fault 01: ${KILLS} kills, then the same import: the same rows, the same leaves, nothing lost, nothing twice`, async () => {
     const lanes = await Promise.all(
       [11, 22].map((seed) => killImports(folder.path, reference, KILLS / 2, seededRandom(seed))),
     );

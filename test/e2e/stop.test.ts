@@ -60,7 +60,7 @@ async function heldRecords(data: string): Promise<number> {
 }
 
 describe('a server that stops while senders send', () => {
-  test('SIGTERM: within ten seconds, exit 0, and what was acknowledged is held', async () => {
+  test('fault 06: SIGTERM: within ten seconds, exit 0, and what was acknowledged is held', async () => {
     const data = join(folder.path, 'term');
     const server = await start(data);
     const senders = load(server.url, 8);
@@ -78,7 +78,7 @@ describe('a server that stops while senders send', () => {
     expect(held).toBeLessThanOrEqual(senders.acknowledged() + 8);
   }, 120_000);
 
-  test('SIGTERM while a large import comes in: it is cut off, and the same import goes on', async () => {
+  test('fault 06: SIGTERM while a large import comes in: it is cut off, and the same import goes on', async () => {
     const data = join(folder.path, 'import');
     const file = join(folder.path, 'slow.ndjson');
     const { writeMixedHooks } = await import('../support/native-files.ts');
@@ -101,7 +101,7 @@ describe('a server that stops while senders send', () => {
     expect(total(again)).toBe(await heldRecords(data));
   }, 120_000);
 
-  test('SIGKILL: the next start takes the folder over, and what was acknowledged is held', async () => {
+  test('fault 01: SIGKILL: the next start takes the folder over, and what was acknowledged is held', async () => {
     const data = join(folder.path, 'kill');
     let acknowledged = 0;
     for (let round = 0; round < 2; round += 1) {

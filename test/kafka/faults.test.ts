@@ -67,7 +67,7 @@ describeOnKafka('faults of Kafka', { brokers: 1, own: true }, (kafka) => {
     });
   });
 
-  test('what others produce is read, with every codec; a bomb and its neighbours too', async () => {
+  test('fault 31: what others produce is read, with every codec; a bomb and its neighbours too', async () => {
     const topics = testTopics();
     const log = await open({ topics });
     const { CompressionTypes: types, CompressionCodecs: codecs } = kafkajs;
@@ -98,7 +98,7 @@ describeOnKafka('faults of Kafka', { brokers: 1, own: true }, (kafka) => {
     expect(batches.flatMap(({ undecodable }) => undecodable ?? [])).toMatchObject([{ firstOffset: 5, lastOffset: 6 }]);
   });
 
-  test('control records and what was aborted are covered by ranges, to the very end', async () => {
+  test('fault 28: control records and what was aborted are covered by ranges, to the very end', async () => {
     const topics = testTopics();
     const log = await open({ topics });
     const producer = rawKafka(kafka.addresses()).producer({
@@ -132,7 +132,7 @@ describeOnKafka('faults of Kafka', { brokers: 1, own: true }, (kafka) => {
     );
   });
 
-  test('what retention dropped before it was read is told, also where nothing is left', async () => {
+  test('fault 25: what retention dropped before it was read is told, also where nothing is left', async () => {
     const topics = testTopics();
     const log = await open({ topics });
     await log.append(
@@ -169,7 +169,7 @@ describeOnKafka('faults of Kafka', { brokers: 1, own: true }, (kafka) => {
     expect(new Set(seen).size).toBe(seen.length);
   });
 
-  test('a log that ends before the position stops the partition, and says so', async () => {
+  test('fault 26: a log that ends before the position stops the partition, and says so', async () => {
     const log = await open();
     const failure = await new Promise<unknown>((resolve) => {
       const handler = {
@@ -193,7 +193,7 @@ describeOnKafka('faults of Kafka', { brokers: 1, own: true }, (kafka) => {
     expect(got.flatMap(({ records }) => records.map(({ value }) => value[0]))).toEqual(many.map((_, at) => at));
   });
 
-  test('a broker that is killed and comes back: all arrives, in order, nothing twice', async () => {
+  test('fault 19: a broker that is killed and comes back: all arrives, in order, nothing twice', async () => {
     const lines: string[] = [];
     const log = await open({ onClientLog: (level, _, text) => void (level === 'warn' && lines.push(text)) });
     const batches: LogBatch[] = [];
@@ -217,7 +217,7 @@ describeOnKafka('faults of Kafka', { brokers: 1, own: true }, (kafka) => {
     expect(lines.join('\n')).not.toMatch(/ERROR/);
   });
 
-  test('a broker that hangs: the consumer is started anew, and goes on', async () => {
+  test('fault 19: a broker that hangs: the consumer is started anew, and goes on', async () => {
     const said: string[] = [];
     const log = await open({
       silenceMs: 3_000,
@@ -237,7 +237,7 @@ describeOnKafka('faults of Kafka', { brokers: 1, own: true }, (kafka) => {
     expect([...new Set(texts(batches))]).toEqual(['0', '1']);
   });
 
-  test('two members share the partitions; what one leaves the other takes, and nothing is read twice', async () => {
+  test('fault 22: two members share the partitions; what one leaves the other takes, and nothing is read twice', async () => {
     const topics = testTopics({ partitions: 4 });
     const [one, two] = [await open({ topics }), await open({ topics })];
     const positions = new Map<number, number>();

@@ -47,7 +47,7 @@ describeOnKafka('the worker on Kafka', { brokers: 1, own: true }, (kafka) => {
       'SELECT (SELECT count() FROM records), (SELECT uniqExact(partition, offset) FROM records), (SELECT uniqExact(event_id) FROM events), (SELECT count() FROM gaps)',
     );
 
-  test('5,000 records over four partitions, with restarts of the worker: none lost, none twice', async () => {
+  test('fault 06: 5,000 records over four partitions, with restarts of the worker: none lost, none twice', async () => {
     const all = await openAll();
     const topics = testTopics({ partitions: 4 });
     const log = await openLog(topics);
@@ -68,7 +68,7 @@ describeOnKafka('the worker on Kafka', { brokers: 1, own: true }, (kafka) => {
     expect(worker.faults()).toEqual([]);
   });
 
-  test('a broker that is killed and comes back in the middle: none lost, none twice', async () => {
+  test('fault 19: a broker that is killed and comes back in the middle: none lost, none twice', async () => {
     const all = await openAll();
     const log = await openLog(testTopics());
     const worker = await start(log, all);
@@ -87,7 +87,7 @@ describeOnKafka('the worker on Kafka', { brokers: 1, own: true }, (kafka) => {
     expect(worker.faults()).toEqual([]);
   });
 
-  test('what retention dropped, what was aborted and what cannot be read end as gaps with their reasons', async () => {
+  test('fault 25, 28, 31: what retention dropped, what was aborted and what cannot be read end as gaps with their reasons', async () => {
     const all = await openAll();
     const topics = testTopics();
     const topic = topics.prefix + TOPIC;

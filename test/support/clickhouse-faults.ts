@@ -7,7 +7,8 @@
  * - `half`: the statement is done and half of the answer sent;
  * - `late_error`: half of the answer with status 200, then the error of the engine behind it, as a server that streams sends it;
  * - `slow`: the answer comes `ms` later, the statement is done at once;
- * - `hang`: the statement is done only after `ms`, and goes on although the sender has gone away; KILL QUERY ends it;
+ * - `hang`: the statement is done only after `ms`, or when it is released, and goes on although the sender has gone away;
+ *   KILL QUERY ends it;
  * - `transit`: the statement reaches the engine only after `ms`, and no list of statements knows it until then.
  */
 export type FaultKind =
@@ -54,6 +55,7 @@ export function createFaultList(): {
 export type ToServer =
   | { readonly kind: 'faults'; readonly faults: readonly ServerFault[] }
   | { readonly kind: 'statements' }
+  | { readonly kind: 'release' }
   | { readonly kind: 'stop' };
 export type FromServer =
   | { readonly kind: 'ready'; readonly port: number }

@@ -13,6 +13,8 @@ export interface TestClickHouse {
   fault(...faults: readonly ServerFault[]): Promise<void>;
   /** What came in since the faults were last set. */
   statements(): Promise<readonly SeenStatement[]>;
+  /** Lets go on what hangs. */
+  release(): Promise<void>;
   /** Ends the process at once, as a crash does. Its folder stays. */
   kill(): Promise<void>;
   /** Starts it again over the same folder and on the same port. */
@@ -77,6 +79,7 @@ export async function startClickHouse(folder: string): Promise<TestClickHouse> {
       const answer = await ask({ kind: 'statements' });
       return answer.kind === 'statements' ? answer.statements : [];
     },
+    release: async () => void (await ask({ kind: 'release' })),
     kill() {
       const killed = child;
       return end(() => killed?.kill('SIGKILL'));

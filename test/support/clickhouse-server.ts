@@ -21,6 +21,8 @@ const faults = createFaultList();
 const seen: SeenStatement[] = [];
 /** Statements at work, by id, and how to end one that only waits. */
 const working = new Map<string, (() => void) | undefined>();
+/** How to let go on those that hang. */
+const hanging = new Set<() => void>();
 // The version whose engine this is; the real server names itself the same way.
 const VERSION = '(version 26.7.2.1 (official build))';
 const say = (message: FromServer): void => void process.send?.(message);
@@ -80,11 +82,15 @@ async function meet(
 /** Whether the time went by; false if the statement was killed meanwhile. It is listed as at work. */
 function waits(queryId: string, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const late = setTimeout(() => resolve(true), ms);
-    working.set(queryId, () => {
+    const goOn = (isDone: boolean): void => {
       clearTimeout(late);
-      resolve(false);
-    });
+      hanging.delete(release);
+      resolve(isDone);
+    };
+    const release = (): void => goOn(true);
+    const late = setTimeout(release, ms);
+    hanging.add(release);
+    working.set(queryId, () => goOn(false));
   }).finally(() => working.delete(queryId)) as Promise<boolean>;
 }
 
@@ -171,7 +177,10 @@ process.on('message', (message: ToServer) => {
     seen.length = 0;
     say({ kind: 'done' });
   } else if (message.kind === 'statements') say({ kind: 'statements', statements: seen });
-  else void engine.close().finally(() => process.exit(0));
+  else if (message.kind === 'release') {
+    for (const release of hanging) release();
+    say({ kind: 'done' });
+  } else void engine.close().finally(() => process.exit(0));
 });
 // The test is gone: so are we.
 process.on('disconnect', () => process.exit(0));

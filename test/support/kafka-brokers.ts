@@ -10,6 +10,8 @@ import { fetchKafka } from './kafka-jars.ts';
 /** One broker of a test cluster. It keeps its port and its data over stops and starts. */
 export interface TestBroker {
   readonly address: string;
+  /** Where it keeps its partitions, a folder each. */
+  readonly data: string;
   start(): void;
   /** `SIGTERM` lets it hand over its partitions, `SIGKILL` does not. Resolves when the process is gone. */
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
@@ -64,7 +66,9 @@ export async function startBrokers(count: number, say: (text: string) => void = 
     ),
   );
   say(`Apache Kafka: starting ${count} broker(s)`);
-  const running = brokers.map(({ file, log, address }) => createBroker(jars, file, log, address));
+  const running = brokers.map(({ file, log, address }, at) =>
+    createBroker(jars, file, log, { address, data: join(folder, `data-${at + 1}`) }),
+  );
   const cluster: TestCluster = {
     addresses,
     brokers: running,
@@ -84,7 +88,12 @@ export async function startBrokers(count: number, say: (text: string) => void = 
   return cluster;
 }
 
-function createBroker(jars: string, file: string, log: string, address: string): TestBroker {
+function createBroker(
+  jars: string,
+  file: string,
+  log: string,
+  place: Pick<TestBroker, 'address' | 'data'>,
+): TestBroker {
   let child: ChildProcess | undefined;
   let pid: Promise<number> | undefined;
   const start = (): void => {
@@ -93,7 +102,7 @@ function createBroker(jars: string, file: string, log: string, address: string):
   };
   start();
   return {
-    address,
+    ...place,
     start,
     async stop(signal = 'SIGTERM') {
       if (!child || !pid) return;

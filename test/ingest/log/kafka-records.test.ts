@@ -50,7 +50,7 @@ describe('the record sets of Kafka', () => {
   });
 
   test.each(Object.entries(compressors))(
-    'a bomb of %s becomes one message that says so, and holds no memory',
+    'fault 31: a bomb of %s becomes one message that says so, and holds no memory',
     (name, compress) => {
       const bomb = recordBatch({
         firstOffset: 10,
@@ -68,7 +68,7 @@ describe('the record sets of Kafka', () => {
     },
   );
 
-  test('broken bytes, unknown codecs and old formats become one message that says so', () => {
+  test('fault 30: broken bytes, unknown codecs and old formats become one message that says so', () => {
     const broken = recordBatch({ values });
     broken[100] = (broken[100] ?? 0) ^ 1;
     const old = recordBatch({ values });

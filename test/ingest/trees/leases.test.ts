@@ -45,7 +45,7 @@ test('of several that take it at once one has it, and all epochs that were given
   expect(checks.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
 });
 
-test('a worker whose partition was taken stops writing it, and the new one carries on with its own epoch', async () => {
+test('fault 23: a worker whose partition was taken stops writing it, and the new one carries on with its own epoch', async () => {
   const log = createMemoryLog();
   const events = (from: number, to: number) =>
     Array.from({ length: to - from }, (_, index) => cloudtrailRecord(cloudtrailEvent(from + index)));

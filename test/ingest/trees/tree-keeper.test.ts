@@ -109,26 +109,34 @@ const TAMPERINGS: readonly [string, string, string][] = [
   ['a step that was deleted', 'ALTER TABLE tree_steps DELETE WHERE first_offset = 0', 'leaves out what stands before'],
 ]; // prettier-ignore
 
-test.each(TAMPERINGS)('%s behind our back breaks the next seal, which names the range', async (_name, sql, words) => {
-  const log = createMemoryLog();
-  await log.append(TOPIC, 'a', events(0, 100));
-  await keeper.close();
-  // Seals only when asked, so that what is altered is in the tree and not sealed yet.
-  keeper = await openTreeKeeper({ store, growMs: 20, sealMs: 1e9, onFault: (_place, problem) => faults.push(problem) });
-  await ingest(log);
-  await expect.poll(async () => (await readLastStep(store.reader, PLACE))?.leafTo, { timeout: 20_000 }).toBe(100);
-  await log.append(TOPIC, 'a', events(100, 150));
-  await worker?.idle();
-  await expect.poll(async () => (await readLastStep(store.reader, PLACE))?.leafTo, { timeout: 20_000 }).toBe(150);
-  await store.writer.run(`${sql}${sql.startsWith('ALTER') ? ' SETTINGS mutations_sync = 2' : ''}`);
-  await expect(keeper.sealed()).rejects.toMatchObject({ code: 'unavailable', facts: { integrity: true } });
-  expect(faults.map(({ message }) => message).join()).toContain(words);
-  expect(keeper.broken()).toMatchObject([{ firstOffset: 0, lastOffset: 149 }]);
-  await expect(keeper.sealed()).rejects.toMatchObject({ code: 'unavailable' });
-  expect(await scalar(store, "SELECT countIf(state = 'broken'), countIf(state = 'sealed') FROM seals")).toBe('1\t0');
-});
+test.each(TAMPERINGS)(
+  'fault 17: %s behind our back breaks the next seal, which names the range',
+  async (_name, sql, words) => {
+    const log = createMemoryLog();
+    await log.append(TOPIC, 'a', events(0, 100));
+    await keeper.close();
+    // Seals only when asked, so that what is altered is in the tree and not sealed yet.
+    keeper = await openTreeKeeper({
+      store,
+      growMs: 20,
+      sealMs: 1e9,
+      onFault: (_place, problem) => faults.push(problem),
+    });
+    await ingest(log);
+    await expect.poll(async () => (await readLastStep(store.reader, PLACE))?.leafTo, { timeout: 20_000 }).toBe(100);
+    await log.append(TOPIC, 'a', events(100, 150));
+    await worker?.idle();
+    await expect.poll(async () => (await readLastStep(store.reader, PLACE))?.leafTo, { timeout: 20_000 }).toBe(150);
+    await store.writer.run(`${sql}${sql.startsWith('ALTER') ? ' SETTINGS mutations_sync = 2' : ''}`);
+    await expect(keeper.sealed()).rejects.toMatchObject({ code: 'unavailable', facts: { integrity: true } });
+    expect(faults.map(({ message }) => message).join()).toContain(words);
+    expect(keeper.broken()).toMatchObject([{ firstOffset: 0, lastOffset: 149 }]);
+    await expect(keeper.sealed()).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await scalar(store, "SELECT countIf(state = 'broken'), countIf(state = 'sealed') FROM seals")).toBe('1\t0');
+  },
+);
 
-test('a hole that nobody explained stops the tree before it, and says where it is', async () => {
+test('fault 17: a hole that nobody explained stops the tree before it, and says where it is', async () => {
   const log = createMemoryLog();
   await log.append(TOPIC, 'a', events(0, 100));
   await ingest(log);
@@ -139,7 +147,7 @@ test('a hole that nobody explained stops the tree before it, and says where it i
   expect(await readLastStep(store.reader, PLACE)).toBeUndefined();
 });
 
-test('second copies of a fenced writer are found by the seal, recorded, and never counted', async () => {
+test('fault 04: second copies of a fenced writer are found by the seal, recorded, and never counted', async () => {
   const log = createMemoryLog();
   await log.append(TOPIC, 'a', events(0, 100));
   await ingest(log);
@@ -174,7 +182,19 @@ test('second copies of a fenced writer are found by the seal, recorded, and neve
   expect((await readLastStep(store.reader, PLACE))?.leafTo).toBe(100);
 });
 
-test('a process that dies between any two writes leaves a tree that the next one completes to the same root', async () => {
+test('fault 04: a copy that was stamped first and stored last, without its events, takes no events away', async () => {
+  const log = createMemoryLog();
+  await log.append(TOPIC, 'a', events(0, 100));
+  await ingest(log);
+  await store.writer.run(
+    'INSERT INTO records SELECT * REPLACE(ingested_at - INTERVAL 5 SECOND AS ingested_at, toUInt64(0) AS writer_epoch) FROM records WHERE offset BETWEEN 30 AND 39',
+  );
+  await keeper.sealed();
+  expect(await scalar(store, 'SELECT sum(copies) FROM dups')).toBe('10');
+  expect(await scalar(store, 'SELECT count(), uniqExact(event_id) FROM events')).toBe('100\t100');
+});
+
+test('fault 03: a process that dies between any two writes leaves a tree that the next one completes to the same root', async () => {
   const log = createMemoryLog();
   await log.append(TOPIC, 'a', events(0, 300));
   log.skip(TOPIC, 3);

@@ -94,7 +94,7 @@ async function expectWhole(): Promise<void> {
 describe('a crash at any write', () => {
   // Each index is a place at which the process ends: before the statement, or after it but before its answer is seen.
   test.each(['fail_before', 'lose_answer'] as const)(
-    '%s: the next start loses nothing and doubles nothing',
+    'fault 03: %s: the next start loses nothing and doubles nothing',
     async (fate) => {
       for (let at = 0; ; at += 1) {
         let reached = false;
@@ -126,7 +126,7 @@ describe('a crash at any write', () => {
 });
 
 describe('an engine that lets down while the process lives', () => {
-  test.each(['fail_before', 'lose_answer'] as const)('%s, every seventh statement', async (fate) => {
+  test.each(['fail_before', 'lose_answer'] as const)('fault 08, 09: %s, every seventh statement', async (fate) => {
     let statements = 0;
     const worker = workerWith(() => ((statements += 1) % 7 === 2 ? fate : 'work'));
     await worker.start();
@@ -135,7 +135,7 @@ describe('an engine that lets down while the process lives', () => {
     await expectWhole();
   });
 
-  test('an answer that was lost leads to no second insert', async () => {
+  test('fault 09: an answer that was lost leads to no second insert', async () => {
     const inserts: string[] = [];
     const worker = workerWith(({ kind, sql }) => {
       if (kind !== 'insertFile') return 'work';
@@ -150,7 +150,7 @@ describe('an engine that lets down while the process lives', () => {
   });
 
   test.each(['records', 'events', 'event_keys', 'edges'])(
-    'a part of %s that was lost is added, and nothing else',
+    'fault 11: a part of %s that was lost is added, and nothing else',
     async (table) => {
       let cut = 0;
       const failing = failingWriter(store.writer, () => 'work');

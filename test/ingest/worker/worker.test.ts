@@ -92,7 +92,7 @@ test('the bytes of a record are kept, whatever they are', async () => {
   );
 });
 
-test('a repeat is kept and counted once; other content under the same id is a conflict with the first', async () => {
+test('fault 29: a repeat is kept and counted once; other content under the same id is a conflict with the first', async () => {
   const log = createMemoryLog();
   const changed = { ...cloudtrailEvent(3), eventName: 'DeleteService' };
   await log.append(TOPIC, 'a', [...events(0, 10), ...events(3, 6), cloudtrailRecord(changed)]);
@@ -184,7 +184,7 @@ test('every record that is no event ends with a reason', async () => {
   expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
 });
 
-test('offsets that the log skipped or lost are covered by gaps with a reason and a leaf', async () => {
+test('fault 25, 28: offsets that the log skipped or lost are covered by gaps with a reason and a leaf', async () => {
   const log = createMemoryLog();
   await log.append(TOPIC, 'a', events(0, 3));
   log.skip(TOPIC, 2);
@@ -205,7 +205,7 @@ test('offsets that the log skipped or lost are covered by gaps with a reason and
   ).toBe('7\t[0,1,2,5,6,9,10]');
 });
 
-test('a log that ends before what is stored stops the partition', async () => {
+test('fault 26: a log that ends before what is stored stops the partition', async () => {
   const log = createMemoryLog();
   await log.append(TOPIC, 'a', events(0, 5));
   await ingest(log);

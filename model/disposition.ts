@@ -15,8 +15,6 @@ export const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const;
 export const DISPOSITION_KINDS = ['response', 'classification', 'confirmation', 'retest'] as const;
 export type DispositionKind = (typeof DISPOSITION_KINDS)[number];
 
-/** The id of an exception: its test, and 24 hexadecimal digits that stand for the finding. */
-export const EXCEPTION_ID = /^T-\d{2}[a-z]?-[0-9a-f]{24}$/;
 /** The id of a disposition, as the log knows it. */
 const dispositionId = z.uuid();
 
@@ -85,11 +83,6 @@ export const dispositionFact = z.discriminatedUnion('kind', [
   }),
 ]);
 export type DispositionFact = z.output<typeof dispositionFact>;
-
-/** The test that an exception belongs to. */
-export function testOfException(id: string): string {
-  return id.slice(0, -25);
-}
 
 /** Who disposed: the account that the credential proves, and the person behind it where one is known. */
 export interface DisposedBy {

@@ -19,3 +19,11 @@ export function exceptionIdOf(
   const text = [EXCEPTION_DOMAIN, tenant, test, attribute, String(moment), item].join('\n');
   return `${test}-${hash('sha256', text, 'hex').slice(0, 24)}`;
 }
+
+/** The form of such an id. */
+export const EXCEPTION_ID = /^T-\d{2}[a-z]?-[0-9a-f]{24}$/;
+
+/** The test that an exception belongs to. */
+export function testOfException(id: string): string {
+  return id.slice(0, -25);
+}

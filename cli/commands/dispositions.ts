@@ -1,4 +1,4 @@
-import { testOfException } from '../../model/disposition.ts';
+import { testOfException } from '../../model/exception-id.ts';
 import type { ExceptionDispositions } from '../../model/disposition.ts';
 import type { CheckResult } from '../../model/control.ts';
 import { Problem } from '../../model/problem.ts';

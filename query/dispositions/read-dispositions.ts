@@ -1,4 +1,4 @@
-import { EXCEPTION_ID, testOfException } from '../../model/disposition.ts';
+import { EXCEPTION_ID, testOfException } from '../../model/exception-id.ts';
 import type { ExceptionDispositions, FoundException } from '../../model/disposition.ts';
 import type { Policy } from '../../model/policy.ts';
 import { Problem } from '../../model/problem.ts';

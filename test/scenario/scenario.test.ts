@@ -30,7 +30,7 @@ async function score(name: string, via: Via): Promise<{ status: number | null; s
 }
 
 describe.skipIf(!canScore)(`scenarios, adapters and queries alone${reason}`, () => {
-  test.each(['acme-small', 'acme-edges'])(
+  test.each(['acme-small', 'acme-edges', 'acme-quarter'])(
     '%s: every test and every chain is as truth tells',
     { timeout: 240_000 },
     async (name) => {
@@ -42,13 +42,14 @@ describe.skipIf(!canScore)(`scenarios, adapters and queries alone${reason}`, () 
 });
 
 describe.skipIf(!canScore)(`a scenario through intake, log, worker, store and API${reason}`, () => {
-  test.each(['deliver', 'import'] as const)(
-    'acme-small by %s: every test and every chain is as truth tells',
-    { timeout: 600_000 },
-    async (via) => {
-      const { status, said } = await score('acme-small', via);
-      expect(said).toContain('ALL MATCH');
-      expect(status).toBe(0);
-    },
-  );
+  test.each([
+    ['acme-small', 'deliver'],
+    ['acme-small', 'import'],
+    ['acme-quarter', 'deliver'],
+    ['acme-quarter', 'import'],
+  ] as const)('%s by %s: every test and every chain is as truth tells', { timeout: 1_800_000 }, async (name, via) => {
+    const { status, said } = await score(name, via);
+    expect(said).toContain('ALL MATCH');
+    expect(status).toBe(0);
+  });
 });

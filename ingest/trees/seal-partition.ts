@@ -100,6 +100,6 @@ async function findNodeFault(
 
 async function keepFromCounting(deps: SealDeps, place: StoredPartition, first: number, last: number): Promise<number> {
   const dups = await recordDups(deps.writer, place, first, last, deps.now());
-  await dropDerivedOfDups(deps.writer, place, first, last);
+  if (dups > 0) await dropDerivedOfDups(deps.writer, place, first, last);
   return dups;
 }

@@ -50,11 +50,14 @@ export async function dropDerivedOfDups(
   first: number,
   last: number,
 ): Promise<void> {
+  // A record has room for 4,096 events (model/position.ts), and only those of the copies are looked at.
+  const held = `FROM dups WHERE ${PLACE} AND dups.offset BETWEEN {first:UInt64} AND {last:UInt64}`;
   const sql = `SELECT DISTINCT toString(dups.ref) AS ref, toString(toUnixTimestamp64Micro(dups.ingested_at)) AS at FROM dups
     INNER JOIN (SELECT offset, min((ingested_at, writer_epoch)) AS counts FROM records WHERE ${PLACE} AND offset BETWEEN {first:UInt64} AND {last:UInt64} GROUP BY offset) AS kept
       ON kept.offset = dups.offset
     WHERE ${PLACE} AND dups.offset BETWEEN {first:UInt64} AND {last:UInt64} AND dups.ingested_at != kept.counts.1
-      AND (dups.ref, kept.counts.1) IN (SELECT bitShiftLeft(bitShiftRight(events.ref, 12), 12), events.ingested_at FROM events)
+      AND (dups.ref, kept.counts.1) IN
+        (SELECT bitShiftLeft(bitShiftRight(events.ref, 12), 12), events.ingested_at FROM events WHERE events.ref BETWEEN (SELECT min(dups.ref) ${held}) AND (SELECT max(dups.ref) + 4095 ${held}))
     ORDER BY ref, at`;
   const row = z.object({ ref: z.string(), at: z.string() });
   const copies = await session.read({ sql, params: { ...placeOf(place), first, last }, row });

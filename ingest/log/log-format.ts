@@ -1,6 +1,7 @@
 import { LIMITS } from '../../model/position.ts';
 import { DEAD_LETTERS, FAMILIES } from '../../model/source.ts';
 import type { Topic } from '../../model/source.ts';
+import { readEqualOnce } from './equal-neighbours.ts';
 import { HEADERS } from './event-log.ts';
 import type { LoggedRecord, LogRecord, TopicPartition } from './event-log.ts';
 
@@ -76,7 +77,7 @@ export function countOf(block: Buffer): number {
 export function decodeBlock(block: Buffer, first: number, from: number, take: (record: LoggedRecord) => boolean): void {
   const count = countOf(block);
   let at = BLOCK_HEAD;
-  const headersOf = createHeaderReader(block);
+  const headersOf = readEqualOnce(block, (start, end) => decodeHeaders(block, start, end));
   for (let index = 0; index < count; index++) {
     const end = at + 4 + block.readUInt32LE(at);
     if (first + index >= from && !take(decodeRecord(block, at, end, first + index, headersOf))) return;
@@ -84,24 +85,12 @@ export function decodeBlock(block: Buffer, first: number, from: number, take: (r
   }
 }
 
-type HeaderReader = (start: number, end: number) => LoggedRecord['headers'];
-
-// Records of one delivery stand side by side and have the same headers: they are read once, and shared.
-function createHeaderReader(block: Buffer): HeaderReader {
-  let last: { start: number; end: number; headers: LoggedRecord['headers'] } | undefined;
-  return (start, end) => {
-    if (last && block.compare(block, last.start, last.end, start, end) === 0) return last.headers;
-    last = { start, end, headers: decodeHeaders(block, start, end) };
-    return last.headers;
-  };
-}
-
 function decodeRecord(
   block: Buffer,
   start: number,
   end: number,
   offset: number,
-  headersOf: HeaderReader,
+  headersOf: (start: number, end: number) => LoggedRecord['headers'],
 ): LoggedRecord {
   const keySize = block.readUInt32LE(start + 12);
   const key = block.toString('utf8', start + 16, start + 16 + keySize);

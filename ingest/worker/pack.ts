@@ -1,3 +1,5 @@
+import { readEqualOnce } from '../log/equal-neighbours.ts';
+
 /** A record on its way to the thread that transforms it. */
 export interface PackedRecord {
   readonly offset: number;
@@ -68,7 +70,8 @@ export function packRecords(records: Iterable<PackedRecord>, bytes: number): Arr
 export function* unpackRecords(block: ArrayBuffer): Generator<UnpackedRecord> {
   const buffer = Buffer.from(block);
   const end = buffer.readDoubleLE(buffer.length - TRAILER);
-  const headersOf = createHeaderReader(buffer);
+  // One text for all neighbours is also looked up faster.
+  const headersOf = readEqualOnce(buffer, (start, stop) => buffer.toString('utf8', start, stop));
   for (let at = 0; at < end;) {
     const record = recordAt(buffer, at, headersOf);
     yield record;
@@ -87,23 +90,11 @@ export function findPacked(block: ArrayBuffer): (offset: number) => UnpackedReco
   }
   return (offset) => {
     const at = places.get(offset);
-    return at === undefined ? undefined : recordAt(buffer, at, createHeaderReader(buffer));
+    return at === undefined ? undefined : recordAt(buffer, at, (start, stop) => buffer.toString('utf8', start, stop));
   };
 }
 
-type HeaderReader = (start: number, end: number) => string;
-
-// Neighbours mostly have the same headers: one text for all of them is made once, and looked up faster.
-function createHeaderReader(buffer: Buffer): HeaderReader {
-  let last = { start: 0, end: 0, text: '' };
-  return (start, end) => {
-    if (buffer.compare(buffer, last.start, last.end, start, end) !== 0)
-      last = { start, end, text: buffer.toString('utf8', start, end) };
-    return last.text;
-  };
-}
-
-function recordAt(buffer: Buffer, at: number, headersOf: HeaderReader): UnpackedRecord {
+function recordAt(buffer: Buffer, at: number, headersOf: (start: number, end: number) => string): UnpackedRecord {
   const key = at + FRAME + buffer.readUInt32LE(at + 24);
   const headers = key + buffer.readUInt32LE(at + 28);
   const value = headers + buffer.readUInt32LE(at + 32);

@@ -3,7 +3,9 @@ import type { Family } from '../../model/source.ts';
 import { createBatchLines, FILED } from '../../store/encode.ts';
 import type { BatchDigests, BatchLines, Filed } from '../../store/encode.ts';
 import type { Telling, TellingsQuestion } from '../../store/find-tellings.ts';
+import type { RowSink } from '../../store/binary-rows.ts';
 import { openRowFile } from '../../store/row-file.ts';
+import type { RowFile } from '../../store/row-file.ts';
 import type { KnownEvent } from '../../store/stored-records.ts';
 import { deriveRecord } from './derive.ts';
 import type { DeriveContext, Derived, IdentifiedEvent } from './derive.ts';
@@ -89,16 +91,21 @@ export function createTransformer(deps: TransformDeps): Transformer {
 
   async function run(job: TransformJob, block: ArrayBuffer): Promise<TransformResult> {
     repeats.release(job.id);
-    const files = tableOf((name) => openRowFile(`${job.prefix}.${name}`));
+    const paths = tableOf((name) => `${job.prefix}.${name}`);
+    const files: RowFile[] = [];
+    const sinkOf = (name: Filed): RowSink => {
+      const file = openRowFile(paths[name]);
+      files.push(file);
+      return file.write;
+    };
     try {
-      const lines = createBatchLines(tableOf((name) => files[name].write));
+      const lines = createBatchLines(tableOf(sinkOf));
       const summary = await addRecords(job, block, lines);
       for (const name of FILED) lines[name].rows.flush();
       const accepted = repeats.acceptedOf(job.id);
-      const paths = tableOf((name) => `${job.prefix}.${name}`);
       return { id: job.id, ...summary, accepted, digests: digestsOf(lines), files: paths };
     } finally {
-      for (const name of FILED) files[name].close();
+      for (const file of files) file.close();
     }
   }
 

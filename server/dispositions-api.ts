@@ -118,7 +118,7 @@ async function dispose(deps: Deps, { exception: name, body, id, caller }: Asked)
   const range = await self.tellAll([{ act: told, at, id }]);
   deps.unread.set(id, { exception: name, act });
   const isStored = await deps.settle([range], AbortSignal.timeout(SETTLE_MS)).then(
-    () => true,
+    () => deps.unread.delete(id),
     () => false,
   );
   return { status: isStored ? 201 : 202, id, dispositions: foldDispositions(name, [...acts, act], identities) };

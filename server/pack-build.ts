@@ -9,7 +9,7 @@ import type { PackSources } from '../reports/build-pack.ts';
 import type { BuildJob } from '../reports/make-report.ts';
 import { runPackCheck } from '../reports/pack/populations.ts';
 import type { Reader } from '../store/query.ts';
-import { ledgerOf } from './ledger-evidence.ts';
+import { ledgerOf } from './check-ledger.ts';
 import type { LogHolder } from './log-holder.ts';
 import { readPackLedger } from './pack-ledger.ts';
 import type { RecordCheck } from './record-checks.ts';

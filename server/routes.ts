@@ -28,7 +28,7 @@ import { createDispositionsApi } from './dispositions-api.ts';
 import { createPackBuild } from './pack-build.ts';
 import { createPolls } from './polls.ts';
 import { createRebuildApi } from './rebuild-api.ts';
-import { ledgerOf } from './ledger-evidence.ts';
+import { ledgerOf } from './check-ledger.ts';
 import type { LogHolder } from './log-holder.ts';
 import { createCheckRecorder } from './record-checks.ts';
 import type { RecordCheck } from './record-checks.ts';

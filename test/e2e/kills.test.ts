@@ -12,7 +12,7 @@ let reference: Reference;
 beforeAll(async () => {
   folder = await tempFolder();
   reference = await makeReference(folder.path);
-}, 300_000);
+}, 120_000);
 afterAll(() => folder.remove());
 
 describe('kill -9 in the middle of an import', () => {

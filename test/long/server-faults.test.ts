@@ -38,6 +38,7 @@ describe('over HTTP, an insert whose end is not told', () => {
     expect(between.filter(({ sql }) => sql.includes('system.processes')).length).toBeGreaterThan(5);
     // What follows it is the next batch, and not the same rows once more.
     expect(next?.bodyBytes).not.toBe(hung?.bodyBytes);
+    expect(await http.insertsInto('records')).toBe(3);
     expect(await http.dump()).toEqual(http.expected());
     await waiting.close();
   });

@@ -2,7 +2,6 @@ import { createReadStream, existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { pathWith, readJson, readLines } from '../../cli/api.ts';
 import type { Api } from '../../cli/api.ts';
@@ -48,31 +47,20 @@ export async function runThroughApi(
       to: formatMicros(period.to),
       as_of: formatMicros(period.asOf),
     };
-    const check = await ask<CheckResult>(api, pathWith('/v1/check', query), run);
+    const check = await readJson<CheckResult>(await api.send('GET', pathWith('/v1/check', query)));
     const chains: Chain[] = [];
     for (const key of focal) {
-      chains.push(await ask<Chain>(api, pathWith('/v1/trace', { key, format: 'json', as_of: query.as_of }), run));
+      chains.push(
+        await readJson<Chain>(
+          await api.send('GET', pathWith('/v1/trace', { key, format: 'json', as_of: query.as_of })),
+        ),
+      );
       if (chains.length % 100 === 0) run.say(`${chains.length} of ${focal.length} chains traced\n`);
     }
     return { ...delivered, result: scenarioResult(check, chains) };
   } finally {
     await api.close();
     await cluster?.stop();
-  }
-}
-
-const TRIES = 5;
-
-/** Asks as a person would: what did not answer in its time, on a machine that others use too, is asked again. */
-async function ask<T>(api: Api, path: string, run: ScenarioRun): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await readJson<T>(await api.send('GET', path));
-    } catch (error) {
-      if (!(error instanceof Problem) || error.code !== 'unavailable' || tries === TRIES) throw error;
-      run.say(`${path}: ${error.message} It is asked again.\n`);
-      await sleep(1_000 * tries);
-    }
   }
 }
 

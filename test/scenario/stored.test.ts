@@ -162,7 +162,7 @@ describe.skipIf(!isHere)(`what is kept of a delivered scenario${reason}`, () => 
         `${where}, in a file`,
       ).toBe(false);
     }
-  }, 300_000);
+  }, 120_000);
 
   test('delivering everything twice more counts nothing twice', async () => {
     const before = await tables(

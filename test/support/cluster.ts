@@ -15,7 +15,7 @@ import type { TestCluster } from './kafka-brokers.ts';
 import { missingForKafka } from './kafka-jars.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const READY_MS = 600_000;
+const READY_MS = 180_000;
 /** Whatever ends this process ends those that it started. */
 const children = new Set<ChildProcess>();
 process.once('exit', () => children.forEach((child) => child.kill('SIGKILL')));

@@ -30,7 +30,7 @@ export interface TestCluster {
 
 const LOG_SETTINGS = join(import.meta.dirname, '../../deploy/kafka/log4j2.properties');
 const CLUSTER_ID = '4L6g3nShT-eMCtK--X86sw';
-const READY_MS = 300_000;
+const READY_MS = 90_000;
 
 // The broker ends with whoever started it, however that ends: its keeper reads from a pipe whose other end only we hold,
 // and the end of the pipe is the end of the broker.

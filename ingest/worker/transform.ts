@@ -92,21 +92,11 @@ export function createTransformer(deps: TransformDeps): Transformer {
   async function run(job: TransformJob, block: ArrayBuffer): Promise<TransformResult> {
     repeats.release(job.id);
     const paths = tableOf((name) => `${job.prefix}.${name}`);
-    const files: RowFile[] = [];
-    const sinkOf = (name: Filed): RowSink => {
-      const file = openRowFile(paths[name]);
-      files.push(file);
-      return file.write;
-    };
-    try {
-      const lines = createBatchLines(tableOf(sinkOf));
+    return intoFiles(paths, async (lines) => {
       const summary = await addRecords(job, block, lines);
-      for (const name of FILED) lines[name].rows.flush();
       const accepted = repeats.acceptedOf(job.id);
       return { id: job.id, ...summary, accepted, digests: digestsOf(lines), files: paths };
-    } finally {
-      for (const file of files) file.close();
-    }
+    });
   }
 
   async function addRecords(job: TransformJob, block: ArrayBuffer, lines: BatchLines): Promise<BatchSummary> {
@@ -205,6 +195,27 @@ function digestsOf(lines: BatchLines): BatchDigests {
     keys: lines.keys.digest(),
     edges: lines.edges.digest.digest(),
   };
+}
+
+/** Lines that go into these files, which are whole when the work is done, and closed also where it failed. */
+async function intoFiles<Done>(
+  paths: Readonly<Record<Filed, string>>,
+  work: (lines: BatchLines) => Promise<Done>,
+): Promise<Done> {
+  const files: RowFile[] = [];
+  const sinkOf = (name: Filed): RowSink => {
+    const file = openRowFile(paths[name]);
+    files.push(file);
+    return file.write;
+  };
+  try {
+    const lines = createBatchLines(tableOf(sinkOf));
+    const done = await work(lines);
+    for (const name of FILED) lines[name].rows.flush();
+    return done;
+  } finally {
+    for (const file of files) file.close();
+  }
 }
 
 function tableOf<T>(make: (name: Filed) => T): Record<Filed, T> {

@@ -1,4 +1,4 @@
-import { readFileSync, openSync, writeSync, closeSync } from 'node:fs';
+import { mkdirSync, readFileSync, openSync, writeSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -105,14 +105,20 @@ onKafka(
         const faults: string[] = [];
         const workers: { worker: IngestWorker; log: EventLog }[] = [];
         let names = 0;
-        const join = async (): Promise<void> => {
+        const enter = async (): Promise<void> => {
           const own = await lane.again({ sessionTimeoutMs: 6_000 });
           const leases = createLeases({ session: lane.store().writer, holder: `w-${(names += 1)}`, now: () => Date.now() * 1_000 }); // prettier-ignore
           const onFault = ({ problem, fatal }: { problem: Problem; fatal: boolean }): void => void (fatal && problem.code !== 'conflict' && faults.push(problem.message)); // prettier-ignore
-          const worker = await lane.worker({ leases, known: 'assigned', maxBatchRecords: 40, restMs: 0, onFault }, own);
+          // Each process has a data folder of its own, and one who stops empties its scratch.
+          const folder = join(lane.folder(), `of-w-${names}`);
+          mkdirSync(folder);
+          const worker = await lane.worker(
+            { folder, leases, known: 'assigned', maxBatchRecords: 40, restMs: 0, onFault },
+            own,
+          );
           workers.push({ worker, log: own });
         };
-        for (const _ of [1, 2, 3]) await join();
+        for (const _ of [1, 2, 3]) await enter();
         let sent = 0;
         const sending = { on: true };
         const appending = (async () => {
@@ -127,7 +133,7 @@ onKafka(
           const leaving = workers.shift();
           await leaving?.worker.stop();
           await leaving?.log.close();
-          await join();
+          await enter();
         }
         sending.on = false;
         await appending;

@@ -51,7 +51,8 @@ export function openSession(options: SessionOptions, events: SessionEvents): Ses
   const consumer = options.kafka.consumer({
     groupId: options.group,
     sessionTimeout: options.sessionTimeoutMs,
-    heartbeatInterval: Math.min(3_000, Math.floor(options.sessionTimeoutMs / 4)),
+    // Heartbeats are how a member hears that the group is shared out anew: until the last one has, all stand still.
+    heartbeatInterval: Math.min(1_000, Math.floor(options.sessionTimeoutMs / 4)),
     rebalanceTimeout: Math.max(options.sessionTimeoutMs, 30_000),
     maxBytesPerPartition: FETCH.partitionBytes,
     maxBytes: FETCH.bytes,

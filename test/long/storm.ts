@@ -21,12 +21,14 @@ import { tempFolder } from '../support/temp-folder.ts';
 // SIGTERM or SIGKILL, and another started; every 75 s a broker is restarted. Meanwhile events are appended with acks=all.
 // In the end nothing acknowledged may be missing, nothing may count twice, and rows and leaves must be those of one worker
 // that reads the same topic in peace. Exit code 1 if not. Ten minutes where nothing is said; not in CI.
-// Not proven yet: no run of it has come to its end so far, so what it finds in judging is to be looked at with care.
 const TOPIC = 'aws.cloudtrail';
 const PARTITIONS = 3;
 const SESSION_MS = 30_000;
 const EVERY_MS = { rebalance: 5_000, worker: 30_000, broker: 75_000, append: 100, tell: 10_000 } as const;
 const APPENDED_AT_ONCE = 10;
+// The group waits for one that was killed until its session is over, and stores nothing meanwhile: were it the rule, the
+// storm would find nobody at work.
+const KILLED = 0.25;
 const DRAIN_MS = 15 * 60_000;
 const POLICY = 'tenant: storm\n';
 
@@ -116,7 +118,7 @@ function createVisitor(brokers: readonly string[], prefix: string): { turn(): Pr
 
 async function exchangeWorker(cluster: TestClusterOfOurs, workers: TestProcess[]): Promise<void> {
   const [leaving] = workers.splice(Math.floor(random() * workers.length), 1);
-  const kill = random() < 0.5;
+  const kill = random() < KILLED;
   said[kill ? 'killed' : 'terminated'] += 1;
   await leaving?.stop(kill ? 'SIGKILL' : 'SIGTERM');
   workers.push(await cluster.ingest());

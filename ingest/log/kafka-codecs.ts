@@ -18,13 +18,7 @@ const snappy = load('snappyjs') as Snappy;
 type Inflate = (bytes: Buffer, most: number) => Buffer;
 
 // By the number in the attributes of a record batch.
-const CODECS: readonly (Inflate | undefined)[] = [
-  undefined,
-  (bytes, most) => gunzipSync(bytes, { maxOutputLength: most }),
-  inflateSnappy,
-  inflateLz4,
-  inflateZstd,
-];
+const CODECS: readonly (Inflate | undefined)[] = [undefined, inflateGzip, inflateSnappy, inflateLz4, inflateZstd];
 
 /**
  * The records of a batch, inflated. `codec`: 1 gzip, 2 snappy, 3 lz4, 4 zstd. Throws where it is none of them, where the
@@ -34,6 +28,15 @@ export function inflate(codec: number, bytes: Buffer, most = MAX_INFLATED_BYTES)
   const decode = CODECS[codec];
   if (!decode) throw new RangeError(`there is no codec ${codec}`);
   return decode(bytes, most);
+}
+
+const GZIP_CHUNK = { least: 64 * 1_024, spare: 64 } as const;
+
+/** Gzip says at its end how much comes out (RFC 1952 2.3.1): room for all of it at once, where that is within the bound. */
+function inflateGzip(bytes: Buffer, most: number): Buffer {
+  const stated = bytes.length < 18 ? 0 : bytes.readUInt32LE(bytes.length - 4);
+  const chunkSize = Math.min(most, Math.max(GZIP_CHUNK.least, stated + GZIP_CHUNK.spare));
+  return gunzipSync(bytes, { maxOutputLength: most, chunkSize });
 }
 
 const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);

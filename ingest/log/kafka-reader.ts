@@ -6,7 +6,7 @@ import type {
   TopicPartition,
   Undecodable,
 } from './event-log.ts';
-import { createRecordReader } from './kafka-headers.ts';
+import { recordOf } from './kafka-headers.ts';
 import type { KafkaMessage } from './kafka-records.ts';
 
 /** What a reader may tell the client about its partition. */
@@ -66,7 +66,6 @@ type Item = { readonly record: LoggedRecord } | { readonly undecodable: Undecoda
 
 interface State {
   readonly queue: Item[];
-  readonly recordOf: ReturnType<typeof createRecordReader>;
   /** Bytes in the queue. */
   held: number;
   /** The next offset to hand over, and the next to fetch. */
@@ -91,7 +90,6 @@ export function startReader(options: KafkaReaderOptions): KafkaReader {
   const most = { records: bounds.maxBatchRecords ?? DEFAULTS.records, bytes: bounds.maxBatchBytes ?? DEFAULTS.bytes };
   const state: State = {
     queue: [],
-    recordOf: createRecordReader(),
     held: 0,
     delivered: from,
     fetched: from,
@@ -199,7 +197,7 @@ function moveTo({ fetch, budget }: KafkaReaderOptions, state: State, offset: num
 }
 
 /** Puts a message into the queue and gives the bytes that it holds. */
-function take({ queue, recordOf }: State, message: KafkaMessage, from: number): number {
+function take({ queue }: State, message: KafkaMessage, from: number): number {
   if (message.undecodable) {
     const firstOffset = Math.max(from, message.undecodable.firstOffset);
     queue.push({ undecodable: { ...message.undecodable, firstOffset } });

@@ -1,15 +1,18 @@
 import { inflate, MAX_INFLATED_BYTES } from './kafka-codecs.ts';
 import { crc32c } from './crc32c.ts';
 import type { Undecodable } from './event-log.ts';
+import { createHeaderReader } from './kafka-headers.ts';
+import type { MessageHeaders } from './kafka-headers.ts';
+import { readVarint, readVarlong } from './kafka-numbers.ts';
+import type { Cursor } from './kafka-numbers.ts';
 
-/** A message as kafkajs hands it on: decimal texts for 64-bit numbers. */
-export interface KafkaMessage {
+/** A message as kafkajs hands it on: decimal texts for 64-bit numbers. Key and headers, which it passes over, are ours. */
+export interface KafkaMessage extends MessageHeaders {
   readonly offset: string;
   /** Milliseconds UTC. */
   readonly timestamp: string;
-  readonly key: Buffer | null;
+  readonly key: string | null;
   readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, Buffer>>;
   readonly isControlRecord: boolean;
   /** What kafkajs needs to leave out what an aborted transaction wrote. */
   readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
@@ -25,7 +28,6 @@ const RECORDS_AT = 61;
 const FLAGS = { codec: 7, appendTime: 8, transactional: 16, control: 32 } as const;
 // Inflated bytes of one partition in one answer; what lies behind comes with the next. Bounds what many bombs can hold.
 const MAX_SET_BYTES = 2 * MAX_INFLATED_BYTES;
-const MAX_HEADERS = 1_000;
 
 /**
  * The messages of a record set, as one partition of a fetch gives it. A batch that is cut off at the end is left for the
@@ -69,18 +71,20 @@ function readRecords(batch: Buffer, records: Buffer, messages: KafkaMessage[]): 
   const context = contextOf(batch, attributes);
   const count = batch.readInt32BE(COUNT_AT);
   const before = messages.length;
-  const cursor = { bytes: records, at: 0 };
+  const cursor = { at: 0 };
+  const headersOf = createHeaderReader(records);
   try {
     for (let read = 0; read < count; read += 1) {
-      const end = readVarint(cursor) + cursor.at;
+      const end = readVarint(records, cursor) + cursor.at;
       if (end > records.length) throw new RangeError('a record is cut off');
       cursor.at += 1;
-      const delta = readVarlong(cursor);
-      const offset = firstOffset + readVarint(cursor);
-      const timestamp = (attributes & FLAGS.appendTime) > 0 ? time : time + delta;
-      const [key, value] = [readBytes(cursor), readBytes(cursor)];
-      const headers = readHeaders(cursor);
-      messages.push({ offset: String(offset), timestamp: String(timestamp), key, value, headers, ...context });
+      const delta = readVarlong(records, cursor);
+      const offset = String(firstOffset + readVarint(records, cursor));
+      const timestamp = String((attributes & FLAGS.appendTime) > 0 ? time : time + delta);
+      const key = readBytes(records, cursor)?.toString('utf8') ?? null;
+      const value = readBytes(records, cursor);
+      const { headers, received } = headersOf(cursor);
+      messages.push({ offset, timestamp, key, value, headers, received, ...context });
       cursor.at = end;
     }
   } catch (error) {
@@ -105,57 +109,18 @@ function markerOf(batch: Buffer, detail: string): KafkaMessage {
     key: null,
     value: null,
     headers: {},
+    received: undefined,
     isControlRecord: false,
     batchContext: { producerId: '-1', inTransaction: false },
     undecodable: { firstOffset, lastOffset, detail },
   };
 }
 
-interface Cursor {
-  readonly bytes: Buffer;
-  at: number;
-}
-
-function readHeaders(cursor: Cursor): Record<string, Buffer> {
-  const count = readVarint(cursor);
-  if (count === 0) return {};
-  const entries: [string, Buffer][] = [];
-  for (let read = 0; read < Math.min(count, MAX_HEADERS); read += 1) {
-    const name = readBytes(cursor)?.toString('utf8') ?? '';
-    entries.push([name, readBytes(cursor) ?? Buffer.alloc(0)]);
-  }
-  return Object.fromEntries(entries);
-}
-
-function readBytes(cursor: Cursor): Buffer | null {
-  const length = readVarint(cursor);
+function readBytes(bytes: Buffer, cursor: Cursor): Buffer | null {
+  const length = readVarint(bytes, cursor);
   if (length < 0) return null;
   const from = cursor.at;
   cursor.at += length;
-  if (cursor.at > cursor.bytes.length) throw new RangeError('a field is cut off');
-  return cursor.bytes.subarray(from, cursor.at);
-}
-
-/** A zigzag varint of at most 32 bits. */
-function readVarint(cursor: Cursor): number {
-  let value = 0;
-  for (let shift = 0; shift < 35; shift += 7) {
-    const byte = cursor.bytes[cursor.at++];
-    if (byte === undefined) throw new RangeError('a number is cut off');
-    value |= (byte & 0x7f) << shift;
-    if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
-  }
-  throw new RangeError('a number is too long');
-}
-
-/** A zigzag varint of 64 bits; exact up to 2^53, which is far beyond any time. */
-function readVarlong(cursor: Cursor): number {
-  let value = 0;
-  for (let unit = 1; unit < 2 ** 70; unit *= 128) {
-    const byte = cursor.bytes[cursor.at++];
-    if (byte === undefined) throw new RangeError('a number is cut off');
-    value += (byte & 0x7f) * unit;
-    if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-  }
-  throw new RangeError('a number is too long');
+  if (cursor.at > bytes.length) throw new RangeError('a field is cut off');
+  return bytes.subarray(from, cursor.at);
 }

@@ -23,12 +23,12 @@ const VIEWS: Readonly<Record<string, string>> = {
     'push' AS delivery, ${STAMPS}, 1 AS writer_epoch, 'accepted' AS status, '' AS reason, '' AS detail, 1 AS events, key, value, headers, '' AS salt, '' AS leaf FROM peer_parsed`,
   events: `SELECT 'default' AS tenant, ref, reinterpretAsUUID(MD5(concat(id, '\\0', account))) AS event_id, '' AS content_hash, 'accepted' AS disposition, ref AS first_ref,
     '${TOPIC}' AS family, '${TOPIC}' AS source, account AS instance, id AS native_id, concat(service, ':', operation) AS type, at AS occurred_at, 's' AS precision,
-    CAST(NULL, 'Nullable(DateTime64(6))') AS observed_at, ${STAMPS}, '' AS sequence, multiIf(made, 'session.assume', written, 'api.write', 'api.read') AS action,
+    CAST(NULL, 'Nullable(DateTime64(6))') AS observed_at, ${STAMPS}, '' AS sequence, multiIf(made, 'session.assume', written, 'api.update', 'api.read') AS action,
     if(made, 'credential', 'touch') AS stage, 'success' AS outcome, '' AS outcome_code, '' AS outcome_reason, actor_kind, actor_key,
     concat('{"kind":"', actor_kind, '","key":"', actor_key, '","display":"', session_name, '"}') AS actor, '' AS parties, if(credential = '', '', 'sts_session') AS credential_kind,
     credential AS credential_key, resource_type, resource AS resource_key, '' AS resource_display, account AS environment, ip AS source_ip, agent AS user_agent,
     concat('{"call":{"service":"', service, '","operation":"', operation, '","write":', if(written, 'true', 'false'), ',"principal":"', principal, '","account":"', account,
-      '"},"claimed":{"session_name":"', session_name, '"}}') AS facts, toJSONString(keys) AS keys, emptyArrayString() AS unread, '2' AS parser_version FROM peer_parsed`,
+      '"},"claimed":{"session_name":"', session_name, '"}}') AS facts, replaceAll(toJSONString(keys), '\\\\/', '/') AS keys, emptyArrayString() AS unread, '2' AS parser_version FROM peer_parsed`,
   event_keys: `SELECT 'default' AS tenant, named.1 AS key, at AS occurred_at, ref, named.2 AS class, named.3 AS role, named.4 AS confidence, named.5 AS field, ${STAMPS}
     FROM peer_parsed ARRAY JOIN keys AS named`,
   edges: `SELECT 'default' AS tenant, e.1 AS key, e.2 AS direction, e.3 AS other, 'chain' AS other_class, 'issued' AS relation, 'exact' AS confidence, 'E18' AS rule,
@@ -95,7 +95,7 @@ export async function runEngine(
   return { ...figures, peakRss: watch.end(1).peakRss };
 }
 
-/** The rows of four tables as counts and sums over what both ways must agree in. */
+/** The rows of four tables as counts, and sums over what both ways must agree in: whole rows, and each column by itself. */
 export async function contentsOf(store: Store, prefix: '' | 'peer_'): Promise<Readonly<Record<string, string>>> {
   const columns = {
     records: 'key, value, partition, offset',
@@ -105,7 +105,13 @@ export async function contentsOf(store: Store, prefix: '' | 'peer_'): Promise<Re
     edges: 'key, direction, other, other_class, relation, confidence, rule, occurred_at',
   };
   const sums: Record<string, string> = {};
-  for (const [table, list] of Object.entries(columns))
-    sums[table] = await scalar(store, `SELECT count(), sum(sipHash64(${list})) FROM ${prefix}${table}`);
+  for (const [table, list] of Object.entries(columns)) {
+    const names = list.split(', ');
+    const each = names.map((name) => `sum(sipHash64(${name}))`).join(', ');
+    const found = await scalar(store, `SELECT count(), sum(sipHash64(${list})), ${each} FROM ${prefix}${table}`);
+    const [rows = '', whole = '', ...parts] = found.split('\t');
+    sums[table] = `${rows} ${whole}`;
+    names.forEach((name, at) => (sums[`${table}.${name}`] = parts[at] ?? ''));
+  }
   return sums;
 }

@@ -88,10 +88,20 @@ export function recordBatch({ values, ...options }: BatchOptions): Buffer {
 }
 
 function encodeRecord(value: Buffer, delta: number): Buffer {
-  const header = [varint(1), varint(4), Buffer.from('name'), varint(5), Buffer.from('value')];
-  const body = [Buffer.from([0]), varint(delta), varint(delta), varint(-1), varint(value.length), value, ...header];
+  const headers = encodeHeaders([['name', 'value']]);
+  const body = [Buffer.from([0]), varint(delta), varint(delta), varint(-1), varint(value.length), value, headers];
   const bytes = Buffer.concat(body);
   return Buffer.concat([varint(bytes.length), bytes]);
+}
+
+/** Headers as they stand in a record; a value may be null. */
+export function encodeHeaders(headers: readonly (readonly [string, string | null])[]): Buffer {
+  const field = (text: string | null): Buffer[] =>
+    text === null ? [varint(-1)] : [varint(Buffer.byteLength(text)), Buffer.from(text)];
+  return Buffer.concat([
+    varint(headers.length),
+    ...headers.flatMap(([name, value]) => [...field(name), ...field(value)]),
+  ]);
 }
 
 function varint(value: number): Buffer {

@@ -1,14 +1,29 @@
 import { expect, test } from 'vitest';
-import { createRecordReader, RECEIVED_HEADER } from '../../../ingest/log/kafka-headers.ts';
+import { createHeaderReader, RECEIVED_HEADER, recordOf } from '../../../ingest/log/kafka-headers.ts';
+import type { MessageHeaders } from '../../../ingest/log/kafka-headers.ts';
 import type { KafkaMessage } from '../../../ingest/log/kafka-records.ts';
+import { encodeHeaders } from '../../support/kafka-batches.ts';
 
-function messageOf(headers: Readonly<Record<string, string>>, more: Partial<KafkaMessage> = {}): KafkaMessage {
+type Pairs = readonly (readonly [string, string | null])[];
+
+/** The headers of records that stand one behind the other in one batch. */
+function readAll(...sets: readonly Pairs[]): MessageHeaders[] {
+  const bytes = Buffer.concat(sets.map(encodeHeaders));
+  const read = createHeaderReader(bytes);
+  const cursor = { at: 0 };
+  const all = sets.map(() => read(cursor));
+  expect(cursor.at).toBe(bytes.length);
+  return all;
+}
+
+function messageOf(more: Partial<KafkaMessage>): KafkaMessage {
   return {
     offset: '7',
     timestamp: '1000',
-    key: Buffer.from('k'),
+    key: 'k',
     value: Buffer.from('v'),
-    headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
+    headers: {},
+    received: undefined,
     isControlRecord: false,
     batchContext: { producerId: '-1', inTransaction: false },
     ...more,
@@ -16,49 +31,71 @@ function messageOf(headers: Readonly<Record<string, string>>, more: Partial<Kafk
 }
 
 test('when Custody received a record stands in a header, and is not believed where it is later than the log or no time', () => {
-  const read = createRecordReader();
-  const stampOf = (received: string): number => read(messageOf({ a: '1', [RECEIVED_HEADER]: received })).timestampMs;
+  const stampOf = (received: string): number => recordOf(messageOf({ received })).timestampMs;
   expect(['900', '1000', '1001', '-5', '1e2', '', '9'.repeat(16)].map(stampOf)).toEqual([
     900, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000,
   ]);
-  expect(read(messageOf({ a: '1' }))).toEqual({
+  expect(recordOf(messageOf({ headers: { a: '1' } }))).toEqual({
     offset: 7,
     timestampMs: 1_000,
     key: 'k',
     value: Buffer.from('v'),
     headers: { a: '1' },
   });
-  expect(read(messageOf({}, { key: null, value: null }))).toMatchObject({
+  expect(recordOf(messageOf({ key: null, value: null }))).toMatchObject({
     key: '',
     value: Buffer.alloc(0),
     headers: {},
   });
 });
 
-test('equal headers one after another are one object; any difference makes another', () => {
-  const read = createRecordReader();
-  const headersOf = (headers: Readonly<Record<string, string>>): object => read(messageOf(headers)).headers;
-  const first = headersOf({ a: '1', b: '2', [RECEIVED_HEADER]: '900' });
-  expect(first).toEqual({ a: '1', b: '2' });
-  expect(headersOf({ a: '1', b: '2', [RECEIVED_HEADER]: '901' })).toBe(first);
-  for (const others of [
-    { a: '1' },
-    { a: '1', b: '3' },
-    { a: '1', c: '2' },
-    { a: '1', b: '2', c: '3' },
-    { a: '12', b: '' },
-    {},
-  ]) {
-    expect(headersOf({ ...others, [RECEIVED_HEADER]: '902' })).toEqual(others);
-    expect(headersOf({ a: '1', b: '2' })).toEqual(first);
-  }
+test('equal headers one after another are one object, whenever they were received', () => {
+  const received = (text: string): readonly [string, string] => [RECEIVED_HEADER, text];
+  const [first, second, third, fourth] = readAll(
+    [['a', '1'], ['b', '2'], received('900')],
+    [['a', '1'], ['b', '2'], received('90100')],
+    [['a', '1'], received('7'), ['b', '2']],
+    [received(''), ['a', '1'], ['b', '2']],
+  ); // prettier-ignore
+  expect(first).toEqual({ headers: { a: '1', b: '2' }, received: '900' });
+  expect(second?.headers).toBe(first?.headers);
+  expect(second?.received).toBe('90100');
+  expect(third).toEqual({ headers: { a: '1', b: '2' }, received: '7' });
+  expect(fourth).toEqual({ headers: { a: '1', b: '2' }, received: '' });
 });
 
-test('a value that equals the stamp of the record is a header like any other', () => {
-  const read = createRecordReader();
-  const received = Buffer.from('900');
-  const headers = { [RECEIVED_HEADER]: received, a: received };
-  expect(read(messageOf({}, { headers })).headers).toEqual({ a: '900' });
-  expect(read(messageOf({ a: 'x', [RECEIVED_HEADER]: '900' })).headers).toEqual({ a: 'x' });
-  expect(read(messageOf({}, { headers })).headers).toEqual({ a: '900' });
+test.each([
+  { a: '1' },
+  { a: '1', b: '3' },
+  { a: '1', c: '2' },
+  { a: '1', b: '2', c: '3' },
+  { a: '12', b: '' },
+  { ab: '', a: '1' },
+  { [RECEIVED_HEADER.slice(0, -1)]: 'd' },
+  { a: '900' },
+  {},
+])('any difference makes another object: %j', (others) => {
+  const [own, pairs] = [{ a: '1', b: '2' }, Object.entries(others)];
+  const all = readAll(Object.entries(own), [...pairs, [RECEIVED_HEADER, '902']], pairs, Object.entries(own));
+  expect(all.map(({ headers }) => headers)).toEqual([own, others, others, own]);
+  expect(all.map(({ received }) => received)).toEqual([undefined, '902', undefined, undefined]);
+});
+
+test('names given twice, without a value, or that are no names of ours stay what they are', () => {
+  const [twice, nothing, odd] = readAll(
+    [[RECEIVED_HEADER, '1'], ['a', 'x'], [RECEIVED_HEADER, '2'], ['a', 'y']],
+    [['a', null], [RECEIVED_HEADER, null]],
+    [['__proto__', '\u{1F600}'], ['', '']],
+  ); // prettier-ignore
+  expect(twice).toEqual({ headers: { a: 'y' }, received: '2' });
+  expect(nothing).toEqual({ headers: { a: '' }, received: '' });
+  expect(Object.entries(odd?.headers ?? {})).toEqual([['__proto__', '\u{1F600}'], ['', '']]); // prettier-ignore
+});
+
+test('headers that are cut off at any byte are refused', () => {
+  const whole = encodeHeaders([['a', '1'], [RECEIVED_HEADER, '900']]); // prettier-ignore
+  for (let length = 0; length < whole.length; length += 1) {
+    const bytes = whole.subarray(0, length);
+    expect(() => createHeaderReader(bytes)({ at: 0 })).toThrow(RangeError);
+  }
 });

@@ -150,10 +150,11 @@ export function storeContract(open: () => Promise<OpenedStore>): void {
 
   describe('parameters', () => {
     test('of any size are bound', async () => {
-      const ids = Array.from({ length: 5_000 }, (_, index) => `id-${index}-'\t`);
-      const sql = 'SELECT length({ids:Array(String)}) AS n, {ids:Array(String)}[5000] AS last';
+      // Longer than a statement may be (`max_query_size`, 256 KiB) and than an address may be (1 MiB).
+      const ids = Array.from({ length: 100_000 }, (_, index) => `id-${index}-'\t`);
+      const sql = 'SELECT length({ids:Array(String)}) AS n, {ids:Array(String)}[100000] AS last';
       expect(await store().reader.read({ sql, params: { ids }, row: anything })).toEqual([
-        { n: '5000', last: "id-4999-'\t" },
+        { n: '100000', last: "id-99999-'\t" },
       ]);
     });
 

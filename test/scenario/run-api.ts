@@ -58,6 +58,10 @@ export async function runThroughApi(
       if (chains.length % 100 === 0) run.say(`${chains.length} of ${focal.length} chains traced\n`);
     }
     return { ...delivered, result: scenarioResult(check, chains) };
+  } catch (error) {
+    // Answers of a server do not hold the words of the store; its log does.
+    if (cluster) run.say(cluster.said());
+    throw error;
   } finally {
     await api.close();
     await cluster?.stop();

@@ -9,6 +9,8 @@ import type { ServerRequest } from './clickhouse-request.ts';
 
 type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
 
+const MAX_PARAMETER_BYTES = 256 * 2 ** 20;
+
 /** The engine behind the test server: each statement in a session with its own settings and parameters, several at once. */
 export interface ServerEngine {
   /** The answer; rejects with the engine's own error. `listed`: the ids of the statements that are at work. */
@@ -31,6 +33,8 @@ export function openServerEngine(folder: string): ServerEngine {
     const found = idle.get(key)?.pop();
     if (found) return { client: found, key };
     const client = open();
+    // A server takes parameters beside the statement; here each is a statement, and a long list of ids is a long one.
+    await collect(client, `SET max_query_size = ${MAX_PARAMETER_BYTES}`);
     // `readonly` goes last: it closes the session to all other settings.
     const names = Object.keys(settings).toSorted((a, b) => Number(a === 'readonly') - Number(b === 'readonly'));
     for (const name of names) await collect(client, `SET ${name} = ${quote(settings[name] ?? '')}`);

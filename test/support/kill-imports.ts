@@ -4,7 +4,7 @@ import { makeFolder } from './dump-folder.ts';
 import type { StoreDigests } from './dump-folder.ts';
 import { dumpStore } from './dump-store.ts';
 import { RECEIVED_AT, writeMixedHooks } from './native-files.ts';
-import { startCli } from './run-cli.ts';
+import { buildCli, startCli } from './run-cli.ts';
 import type { CliEnd, CliRun } from './run-cli.ts';
 
 export interface Counts {
@@ -40,13 +40,14 @@ let comparing: Promise<unknown> = Promise.resolve();
 export async function makeReference(folder: string, most = KILLED_LINES): Promise<Reference> {
   const file = join(folder, 'hooks.ndjson');
   const { lines } = writeMixedHooks(file, [1], most);
+  const bin = await buildCli();
   const start = (data: string): CliRun =>
     startCli(
       [
         'import', '--data', data, '--source', 'gitlab.webhook',
         '--received-at', RECEIVED_AT, '--format', 'json', file,
       ],
-      { cwd: folder },
+      { cwd: folder, bin },
     ); // prettier-ignore
   const data = makeFolder(join(folder, 'reference'));
   const started = performance.now();

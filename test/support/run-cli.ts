@@ -1,8 +1,11 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
-const BIN = fileURLToPath(new URL('../../bin/custody.mjs', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const BIN = join(ROOT, 'bin/custody.mjs');
 
 export interface CliEnd {
   readonly code: number | null;
@@ -21,12 +24,20 @@ export interface CliRun {
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** What is started; the command line of the checkout if left out. */
+  readonly bin?: string;
+}
+
+/** Builds what an installation runs, for tests that start very many processes: it begins in half the time. */
+export async function buildCli(): Promise<string> {
+  await promisify(execFile)('npm', ['run', '--silent', 'build'], { cwd: ROOT });
+  return join(ROOT, 'dist/custody.js');
 }
 
 /** Starts the real command line in a process of its own. Settings of the machine it runs on are kept out. */
-export function startCli(args: readonly string[], { env = {}, cwd }: CliOptions = {}): CliRun {
+export function startCli(args: readonly string[], { env = {}, cwd, bin = BIN }: CliOptions = {}): CliRun {
   const { PATH, HOME, TMPDIR } = process.env;
-  const child = spawn(process.execPath, [BIN, ...args], {
+  const child = spawn(process.execPath, [bin, ...args], {
     env: { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...env },
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],

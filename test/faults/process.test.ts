@@ -140,14 +140,15 @@ function defineFaults(kafka: KafkaForTests | undefined): void {
   test('fault 07: a rejection that nobody handles ends the process with a fault, and the next one goes on', async () => {
     await fill(fillLog);
     const one = start({ ...base, maxBatchRecords: 20, reject: true });
-    const { code, stderr } = await one.end;
-    expect(code).toBeGreaterThan(0);
+    const { code, signal, stderr } = await one.end;
+    // Node ends with 1; the engine, whose threads are at work, may turn that into a signal. No supervisor takes either for well.
+    expect(signal ?? code).toBeOneOf([1, 'SIGSEGV', 'SIGABRT']);
     expect(stderr).toContain('nobody waits for this');
     await carryAll(base);
     expect(await audit()).toEqual([]);
   });
 
-  // One insert makes some twenty renames and flushes; strace ends the process at each, counted by thread.
+  // strace counts calls by thread (not with its filter in the kernel, where it counts none after the first): the process ends where the first of its threads makes the call so many times.
   const canTrace = process.platform === 'linux' && runs('strace', ['-V']);
   if (!kafka)
     test.skipIf(!canTrace && process.env['CI'] === undefined)(
@@ -155,13 +156,13 @@ function defineFaults(kafka: KafkaForTests | undefined): void {
       async () => {
         await fill((log) => log.append(TOPIC, 'a', eventsOf(0, 40)));
         let killed = 0;
-        for (const [calls, step] of [['rename,renameat,renameat2', 2], ['fdatasync,fsync', 4], ['pwrite64,writev,ftruncate,unlink', 6]] as const) {
+        for (const calls of ['rename,renameat,renameat2', 'fdatasync,fsync', 'pwrite64,writev,ftruncate', 'unlink,unlinkat', 'mkdir,mkdirat']) {
           // The tables are made in peace, so that what is ended is an insert and not the making of tables.
-          for (let when = 1; ; when += step) {
+          for (let when = 1; ; when += 1) {
             const child = anew();
             mkdirSync(child.folder);
             await (await openStore({ folder: child.folder })).close();
-            const trace = ['strace', '-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', '-e', `trace=${calls}`, '-e', `inject=${calls}:signal=SIGKILL:when=${when}`];
+            const trace = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${calls}`, '-e', `inject=${calls}:signal=SIGKILL:when=${when}`];
             const { signal, code } = await start({ ...child, once: true }, [], trace).end;
             if (code === 0) break;
             expect(signal ?? code).toBeOneOf(['SIGKILL', 137]);

@@ -8,6 +8,7 @@ import type { PackLedger } from './pack/ledger-files.ts';
 import type { PackModel, SamplingPlan } from './pack/pack-model.ts';
 import type { PackCheck } from './pack/populations.ts';
 import type { ReportRequest } from './report-request.ts';
+import type { PdfSigner } from './sign/signer.ts';
 import { canonicalJson } from '../model/canonical-json.ts';
 
 /** What building a pack needs from outside. */
@@ -19,6 +20,8 @@ export interface PackSources {
   dispositions?(ids: readonly string[], asOf: string): Promise<readonly ExceptionDispositions[]>;
   /** The signed log, as far as it matters to the request. */
   ledger(request: ReportRequest): Promise<PackLedger | undefined>;
+  /** Who signs the PDF. */
+  signer?(): Promise<PdfSigner | undefined>;
 }
 
 export interface BuildOptions {
@@ -42,6 +45,8 @@ export async function buildPack(
 ): Promise<PackModel> {
   const { issued, onProgress, signal } = options;
   refuseOverwriting(request, issued);
+  // First, for a key that cannot sign should not cost the reader the time of all the tests.
+  const signer = await sources.signer?.();
   onProgress('testing', 0, 0);
   const { check, populations } = await sources.check(request);
   signal.throwIfAborted();
@@ -70,6 +75,7 @@ export async function buildPack(
     populations,
     sampling: samplingOf(request, issued),
     ...(ledger === undefined ? {} : { ledger }),
+    ...(signer === undefined ? {} : { signer }),
   };
 }
 

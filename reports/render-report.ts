@@ -7,7 +7,10 @@ import { frameworkOf } from '../query/frameworks/registry.ts';
 import { drawContents, planContents } from './pdf/contents.ts';
 import { attachFile, closeDocument, openDocument, sha256, writeDocument } from './pdf/document.ts';
 import type { Attachment } from './pdf/document.ts';
+import { addSignatureField, createSigning } from './pdf/signature-field.ts';
+import type { UnsignedPart } from './pdf/signature-field.ts';
 import { closeTag, openTag } from './pdf/struct.ts';
+import type { Element } from './pdf/struct.ts';
 import { saidOf } from './pack/exceptions.ts';
 import type { TestExtras } from './pack/pack-model.ts';
 import { planReport } from './plan.ts';
@@ -21,6 +24,7 @@ import { drawPurpose } from './sections/purpose.ts';
 import { drawRequirements } from './sections/requirements.ts';
 import { drawScope } from './sections/scope.ts';
 import { drawTests } from './sections/tests.ts';
+import type { PdfSigner } from './sign/signer.ts';
 import { bareTime } from './wording.ts';
 
 /** In the order of the pages. Those without tables draw at once. */
@@ -40,6 +44,8 @@ export interface RenderedReport {
   readonly pages: number;
   readonly bytes: number;
   readonly sha256: string;
+  /** The file without its signature; absent where it was not signed. */
+  readonly unsigned?: UnsignedPart;
 }
 
 export interface RenderOptions {
@@ -47,6 +53,8 @@ export interface RenderOptions {
   readonly extras?: ReadonlyMap<TestId, TestExtras>;
   /** Ends the drawing between two sections; the file is then not there. */
   readonly signal?: AbortSignal;
+  /** Who signs the file; without one it is not signed. */
+  readonly signer?: PdfSigner;
 }
 
 /**
@@ -80,36 +88,55 @@ export async function renderReport(
       footer: `${bareTime(model.from)} to ${bareTime(model.to)} UTC, as of ${bareTime(model.as_of)} UTC. Restricted use.`,
     },
   });
-  const attached = files.map(({ name, description, content }) => ({
-    name,
-    description,
-    bytes: content.length,
-    sha256: sha256(content),
-  }));
-  const extras = options.extras ?? new Map<TestId, TestExtras>();
-  const context: ReportContext = { sheet, model, framework, plan, digest, attached, extras, said: saidOf(model) };
-  let pages = 0;
-  const written = await writeDocument(sheet, out, async () => {
-    const part = (): typeof root => (sheet.section = openTag(sheet, root, 'Sect'));
-    const contents = planContents(sheet, plan.entries);
-    const cover = part();
-    await drawCover(context);
-    closeTag(cover);
-    const contentsPart = part();
-    sheet.page += contents.pages.length;
-    for (const draw of SECTIONS) {
-      options.signal?.throwIfAborted();
-      const section = part();
-      await draw(context);
-      closeTag(section);
-    }
-    drawContents(sheet, contentsPart, contents, 1);
-    closeTag(contentsPart);
-    for (const file of files) attachFile(sheet, file, date);
-    pages = sheet.page;
-    closeDocument(sheet, root, pages);
-  });
-  return { pages, ...written };
+  const context: ReportContext = {
+    sheet,
+    model,
+    framework,
+    plan,
+    digest,
+    attached: files.map(({ name, description, content }) => ({
+      name,
+      description,
+      bytes: content.length,
+      sha256: sha256(content),
+    })),
+    extras: options.extras ?? new Map<TestId, TestExtras>(),
+    said: saidOf(model),
+    signer: options.signer,
+  };
+  const draw = (): Promise<void> => drawReport(context, root, files, date, options.signal);
+  const signing = options.signer && createSigning(sheet, options.signer, date);
+  const written = await writeDocument(sheet, out, draw, signing);
+  return { pages: sheet.page, ...written, ...(signing ? { unsigned: signing.unsigned() } : {}) };
+}
+
+/** Draws all pages in the order of the file, with the contents last, and ends the document. */
+async function drawReport(
+  context: ReportContext,
+  root: Element,
+  files: readonly Attachment[],
+  date: Date,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { sheet, plan, signer } = context;
+  const part = (): Element => (sheet.section = openTag(sheet, root, 'Sect'));
+  const contents = planContents(sheet, plan.entries);
+  const cover = part();
+  await drawCover(context);
+  closeTag(cover);
+  const contentsPart = part();
+  sheet.page += contents.pages.length;
+  for (const draw of SECTIONS) {
+    signal?.throwIfAborted();
+    const section = part();
+    await draw(context);
+    closeTag(section);
+  }
+  drawContents(sheet, contentsPart, contents, 1);
+  closeTag(contentsPart);
+  for (const file of files) attachFile(sheet, file, date);
+  if (signer) sheet.signature = addSignatureField(sheet, root);
+  closeDocument(sheet, root, sheet.page);
 }
 
 /** The model in two files for machines: the check, and the chains of its exceptions. */

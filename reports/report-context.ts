@@ -9,6 +9,7 @@ import { COLORS, SIZES } from './pdf/style.ts';
 import type { SaidOf } from './pack/exceptions.ts';
 import type { TestExtras } from './pack/pack-model.ts';
 import type { Plan } from './plan.ts';
+import type { PdfSigner } from './sign/signer.ts';
 import type { Mark } from './wording.ts';
 
 /** A file inside the PDF, as the pages name it. */
@@ -32,6 +33,8 @@ export interface ReportContext {
   readonly said: SaidOf;
   /** Source, period and sample of each population; empty where the report stands alone. */
   readonly extras: ReadonlyMap<TestId, TestExtras>;
+  /** Who signs this file, if anybody does. */
+  readonly signer: PdfSigner | undefined;
 }
 
 /** Sign and word of a mark, bold and in its colour. */

@@ -184,3 +184,17 @@ export function closed(text: string): string {
 function capital(text: string): string {
   return /^[a-z]+(?=[ ,;]|$)/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
+
+/** What the signature inside the PDF says, and what it does not. */
+export const SIGNATURE_WORDS = {
+  none: 'This file carries no signature inside.',
+  meaning:
+    'A signature at the end of this file (PAdES baseline B-B, RSA with SHA-256) covers every byte but its own. It says that the service named in its certificate issued this file and that the file is unchanged since. It is not the opinion of an auditor, and says nothing of whether what the file shows is right. The signed manifest of the evidence pack names the certificate by its SHA-256 fingerprint, signer-chain.pem of the pack holds it, and a reader of PDF files shows it.',
+  selfSigned:
+    'The certificate is self-signed: the service made it, and nobody else vouches for the name in it. A reader of PDF files therefore calls the signature valid, but of an unknown signer, until the fingerprint is compared with one that the issuer gave in another way.',
+  issued:
+    'The certificate was given to the service by the authority that it names as its issuer. Whether that authority is trusted, and whether the certificate was revoked, is for the reader to decide.',
+  time: 'The time that the signature states is the as-of of this report, not a clock. No time-stamp of another party is part of it.',
+  unsigned:
+    'Without its signature the file is its own beginning: the manifest gives the number of those bytes and their SHA-256. They are the same for the same records, policy and version of Custody, whoever signs.',
+} as const;

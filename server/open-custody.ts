@@ -14,6 +14,8 @@ import type { PollService } from '../ingest/pollers/poll-service.ts';
 import { openSaltKey } from '../ledger/salt-key.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Micros } from '../model/time.ts';
+import { checkSignerFiles, openPdfSigner } from '../reports/sign/open-signer.ts';
+import type { SignerFiles } from '../reports/sign/open-signer.ts';
 import type { Store } from '../store/clickhouse.ts';
 import type { ReadStore } from '../store/server-store.ts';
 import type { StoreServer } from '../store/settings.ts';
@@ -29,6 +31,7 @@ import { closeApp, createClosing, listenOn } from './listen.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { recordConfiguration } from './record-configuration.ts';
+import { readSignerFiles } from './settings.ts';
 import { startWatch } from './watch.ts';
 import type { Watch } from './watch.ts';
 
@@ -92,6 +95,8 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
     const folder = takeFolder(options.folder);
     closing.add(() => folder.release());
     const saltKey = await openSaltKey(folder.path);
+    const signerFiles = readSignerFiles();
+    if (signerFiles) await checkSignerFiles(signerFiles);
     const health = createHealth();
     const inFlight = createInFlight(readIngestSettings().maxBytesInFlight);
     let watch: Watch | undefined;
@@ -117,7 +122,7 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
     closing.add(() => Promise.resolve(stopping.abort()));
     const token = randomBytes(32).toString('base64url');
     const { app, routes, polls } = await createApp(
-      appOptions(options, { folder, backing, token, logger, saltKey, health, metrics, inFlight }),
+      appOptions(options, { folder, backing, token, logger, saltKey, health, metrics, inFlight, signerFiles }),
     );
     closing.add(() => closeApp(app));
     closing.add(() => polls?.stop() ?? Promise.resolve());
@@ -185,10 +190,13 @@ interface Parts {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly inFlight: InFlight;
+  readonly signerFiles: SignerFiles | undefined;
 }
 
 function appOptions(options: CustodyOptions, parts: Parts): AppOptions {
   const local = createLocalAuthorize(parts.token);
+  const now = options.now ?? (() => Date.now() * 1_000);
+  const organisation = options.policy.organisation ?? options.policy.tenant;
   return {
     policy: options.policy,
     secrets: options.secrets,
@@ -204,9 +212,10 @@ function appOptions(options: CustodyOptions, parts: Parts): AppOptions {
     saltKey: parts.saltKey,
     holder: parts.backing.trees,
     reportsFolder: join(parts.folder.path, 'reports'),
+    pdfSigner: () => openPdfSigner(parts.folder.path, parts.signerFiles, organisation, now() / 1_000),
     cursorKey: Buffer.from(hkdfSync('sha256', parts.saltKey, '', 'custody cursor', 32)),
     authorize: options.oidc ? firstOf(local, createOidcAuthorize(options.oidc)) : local,
     hosts: 'hosts' in options ? options.hosts : [],
-    now: options.now ?? (() => Date.now() * 1_000),
+    now,
   };
 }

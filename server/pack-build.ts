@@ -8,6 +8,7 @@ import { buildPack } from '../reports/build-pack.ts';
 import type { PackSources } from '../reports/build-pack.ts';
 import type { BuildJob } from '../reports/make-report.ts';
 import { runPackCheck } from '../reports/pack/populations.ts';
+import type { PdfSigner } from '../reports/sign/signer.ts';
 import type { Reader } from '../store/query.ts';
 import { ledgerOf } from './check-ledger.ts';
 import type { LogHolder } from './log-holder.ts';
@@ -20,6 +21,7 @@ export interface PackBuildDeps {
   readonly holder: LogHolder;
   /** None where this process only reads its store: the pack holds its results itself. */
   readonly record: RecordCheck | undefined;
+  readonly pdfSigner?: (() => Promise<PdfSigner>) | undefined;
 }
 
 /** How the report jobs of this process make a model: from the store, as of the moment of the request. */
@@ -30,7 +32,7 @@ export function createPackBuild(deps: PackBuildDeps, reader: Reader): BuildJob {
     buildPack(sources, request, { organisation, version: deps.version, issued, onProgress, signal });
 }
 
-function packSources({ policy, holder, record }: PackBuildDeps, reader: Reader): PackSources {
+function packSources({ policy, holder, record, pdfSigner }: PackBuildDeps, reader: Reader): PackSources {
   const tracer = createTracer(reader, policy);
   const said = createDispositionReader(reader, policy);
   return {
@@ -57,6 +59,7 @@ function packSources({ policy, holder, record }: PackBuildDeps, reader: Reader):
     async dispositions(ids, asOf) {
       return [...(await said.of(ids, microsOf(asOf))).values()];
     },
+    signer: () => pdfSigner?.() ?? Promise.resolve(undefined),
     ledger: ({ asOf, checkpoint }) =>
       readPackLedger({ reader, tenant: policy.tenant, holder }, Math.floor(microsOf(asOf) / 1_000), checkpoint),
   };

@@ -20,6 +20,7 @@ import { createLogApi } from '../query/log/log-api.ts';
 import { createQueryApi } from '../query/query-api.ts';
 import { createReportsApi } from '../reports/api.ts';
 import { createReportJobs } from '../reports/report-jobs.ts';
+import type { PdfSigner } from '../reports/sign/signer.ts';
 import type { Store } from '../store/clickhouse.ts';
 import type { Reader } from '../store/query.ts';
 import type { Authorize } from './authorize.ts';
@@ -56,6 +57,8 @@ export interface RoutesDeps {
   readonly hindrances?: (() => readonly string[]) | undefined;
   readonly metrics?: Metrics | undefined;
   readonly reportsFolder: string;
+  /** Who signs the PDF of a report, asked for each; without it they are not signed. */
+  readonly pdfSigner?: (() => Promise<PdfSigner>) | undefined;
   /** 32 bytes, kept with the folder, so that a cursor is good after a restart and the same question has the same answer. */
   readonly cursorKey: Buffer;
   readonly authorize: Authorize;

@@ -1,4 +1,5 @@
 import { Problem } from '../model/problem.ts';
+import type { SignerFiles } from '../reports/sign/open-signer.ts';
 import type { OidcSettings } from './authorize.ts';
 import { isAllowedKeyUrl } from './fetch-keys.ts';
 
@@ -72,6 +73,21 @@ export function readManagementSettings(
 export function readSaltKeyFile(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const path = env['CUSTODY_SALT_KEY_FILE'];
   return path === '' ? undefined : path;
+}
+
+/**
+ * `CUSTODY_REPORT_KEY_FILE` and `CUSTODY_REPORT_CERTIFICATE_FILE`: the operator's own key and certificate for the signature
+ * inside report.pdf, in PEM. Undefined where neither is named; one without the other is refused.
+ */
+export function readSignerFiles(env: NodeJS.ProcessEnv = process.env): SignerFiles | undefined {
+  const key = env['CUSTODY_REPORT_KEY_FILE'] ?? '';
+  const certificate = env['CUSTODY_REPORT_CERTIFICATE_FILE'] ?? '';
+  if ((key === '') !== (certificate === ''))
+    throw new Problem(
+      'configuration',
+      `CUSTODY_REPORT_KEY_FILE and CUSTODY_REPORT_CERTIFICATE_FILE belong together; only ${key === '' ? 'the second' : 'the first'} is set. Without both, reports are signed by a key of the data folder.`,
+    );
+  return key === '' ? undefined : { key, certificate };
 }
 
 /**

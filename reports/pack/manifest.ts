@@ -1,12 +1,21 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../model/canonical-json.ts';
 import type { SupplementTo } from '../../model/control.ts';
+import type { UnsignedPart } from '../pdf/signature-field.ts';
+import type { CertificateFacts } from '../sign/signer.ts';
 import type { PackFile } from './pack-folder.ts';
 import type { PackModel } from './pack-model.ts';
 
 export const PACK_FORMAT = 'custody-pack/v1';
 export const MANIFEST = 'manifest.json';
 export const SIGNATURE = 'manifest.sig';
+
+/** The signature inside report.pdf, as the manifest tells of it. */
+export interface PdfSignature {
+  readonly certificate: CertificateFacts;
+  /** The file without its signature: so many bytes from its beginning. */
+  readonly unsigned: UnsignedPart;
+}
 
 /** What `manifest.json` holds: what the pack is about, and every other file but the signature. */
 export interface Manifest {
@@ -26,12 +35,19 @@ export interface Manifest {
   readonly catalogue_version: string;
   readonly policy_sha256: string;
   readonly custody_version: string;
+  /** Absent where report.pdf is not signed. */
+  readonly pdf_signature?: PdfSignature;
   readonly files: readonly PackFile[];
 }
 
 /** The manifest of a pack as it is written and hashed: canonical JSON (RFC 8785), files in the order of their paths. */
-export function manifestText(model: PackModel, name: string, files: readonly PackFile[]): string {
-  const { report, origin } = model;
+export function manifestText(
+  model: PackModel,
+  name: string,
+  files: readonly PackFile[],
+  unsigned?: UnsignedPart,
+): string {
+  const { report, origin, signer } = model;
   const supplement = report.supplement_to;
   const manifest: Manifest = {
     format: PACK_FORMAT,
@@ -49,6 +65,7 @@ export function manifestText(model: PackModel, name: string, files: readonly Pac
     catalogue_version: report.catalogue_version,
     policy_sha256: report.policy_sha256,
     custody_version: origin.version,
+    ...(signer && unsigned ? { pdf_signature: { certificate: signer.certificate, unsigned } } : {}),
     files: files.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)),
   };
   return canonicalJson(manifest);

@@ -1,6 +1,7 @@
 import type { ReportModel, TestId, TestItem } from '../../model/control.ts';
 import type { DrawnSample } from './draw.ts';
 import type { IpeBlock } from './ipe.ts';
+import type { PdfSigner } from '../sign/signer.ts';
 import type { PackLedger } from './ledger-files.ts';
 
 /** One member of a population with its verdict, as the files of a pack hold it. Times are text in UTC. */
@@ -36,6 +37,8 @@ export interface PackModel {
   readonly sampling: SamplingPlan;
   /** The signed log, where there is one to prove records by. */
   readonly ledger?: PackLedger;
+  /** Who signs the PDF; without one it is not signed. */
+  readonly signer?: PdfSigner;
 }
 
 /** How samples are drawn (controls.md 3.3). */

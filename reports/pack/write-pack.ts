@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson } from '../../model/canonical-json.ts';
@@ -50,7 +51,7 @@ export async function writePack(model: PackModel, out: string, options: WriteOpt
   try {
     const folder = await openPackFolder(draft);
     const pdf = await writeContent(folder, model, options);
-    const manifest = manifestText(model, name, folder.files);
+    const manifest = manifestText(model, name, folder.files, pdf.unsigned);
     await folder.write(MANIFEST, 'manifest', manifest);
     if (model.ledger) await folder.write(SIGNATURE, 'signature', model.ledger.sign(signedText(manifest)));
     options.onProgress?.('zip', 0, folder.files.length);
@@ -80,7 +81,7 @@ async function writeContent(
   model: PackModel,
   options: WriteOptions,
 ): Promise<Awaited<ReturnType<typeof renderReport>>> {
-  const { report, ledger } = model;
+  const { report, ledger, signer } = model;
   const { extras, events, page } = await writeTests(folder, model, options);
   await writeGovernance(folder, model, frameworkOf(report.framework));
   if (report.supplement_to)
@@ -92,8 +93,13 @@ async function writeContent(
   if (ledger) await writeLedger(folder, ledger, events);
   options.onProgress?.('pdf', 0, 0);
   options.signal?.throwIfAborted();
-  const pdf = await renderReport(report, join(folder.path, 'report.pdf'), { extras, ...options });
+  const pdf = await renderReport(report, join(folder.path, 'report.pdf'), {
+    extras,
+    ...options,
+    ...(signer ? { signer } : {}),
+  });
   folder.adopt(fileOf('report.pdf', 'report', pdf));
+  if (signer) await folder.write('signer-chain.pem', 'certificate', pemOf(signer.chain));
   await folder.write('report.pdf.sha256', 'report_hash', `${pdf.sha256}  report.pdf\n`);
   await folder.write(
     'oscal/assessment-results.json',
@@ -142,6 +148,11 @@ async function writeTests(
   onProgress?.('workbook', 0, 0);
   folder.adopt(fileOf('workbook.xlsx', 'workbook', await workbook.close()));
   return { extras, events: [...events].toSorted(), page };
+}
+
+/** Certificates in PEM (RFC 7468), the signer's first. */
+function pemOf(chain: readonly Buffer[]): string {
+  return chain.map((der) => new X509Certificate(der).toString()).join('');
 }
 
 function fileOf(path: string, role: string, written: { bytes: number; sha256: string }): PackFile {

@@ -9,6 +9,7 @@ import { fontFile, openFonts } from './fonts.ts';
 import { closeOutline, createOutline } from './outline.ts';
 import { fillTotal, reserveTotal } from './page.ts';
 import type { Frame, Sheet } from './page.ts';
+import type { SigningStream } from './signature-field.ts';
 import { closeTag } from './struct.ts';
 import type { Element } from './struct.ts';
 import { visibleText } from './visible.ts';
@@ -100,11 +101,20 @@ export function closeDocument(sheet: Sheet, root: Element, pages: number): void 
 /**
  * Draws while the document flows to its output, which is ended with it. A path is written beside itself and renamed
  * when whole, so that a report under its name is always complete. Throws what the drawing threw, else the output's error.
+ * `signing` appends a signature; what is counted and hashed is the signed file.
  */
-export async function writeDocument(sheet: Sheet, out: Writable | string, draw: () => Promise<void>): Promise<Written> {
+export async function writeDocument(
+  sheet: Sheet,
+  out: Writable | string,
+  draw: () => Promise<void>,
+  signing?: SigningStream,
+): Promise<Written> {
   const part = typeof out === 'string' ? `${out}.part` : '';
   const tally = createTally();
-  const flowed = pipeline(sheet.doc, tally.through, typeof out === 'string' ? createWriteStream(part) : out);
+  const end = typeof out === 'string' ? createWriteStream(part) : out;
+  const flowed = signing
+    ? pipeline(sheet.doc, signing.through, tally.through, end)
+    : pipeline(sheet.doc, tally.through, end);
   const drawn = draw().catch((error: unknown) => {
     sheet.doc.destroy(error instanceof Error ? error : new Error('drawing failed', { cause: error }));
     throw error;

@@ -29,6 +29,8 @@ export interface Sheet {
   /** The top of free space on the current page, in points from its top edge. */
   y: number;
   readonly total: PDFKit.PDFKitReference;
+  /** The field of the signature, once it was drawn. */
+  signature?: PDFKit.PDFKitReference;
 }
 
 const FRAME_STYLE: TextStyle = { face: 'regular', size: SIZES.frame, color: COLORS.muted };

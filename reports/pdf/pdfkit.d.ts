@@ -30,7 +30,21 @@ declare namespace PDFKit {
 
   interface PDFDocument {
     readonly _font: EmbeddedFont;
-    readonly _root: { readonly data: { readonly Pages: { readonly data: { readonly Kids: PDFKitReference[] } } } };
+    readonly _root: {
+      readonly id: number;
+      readonly data: { readonly Pages: { readonly data: { readonly Kids: PDFKitReference[] } }; AcroForm?: object };
+    };
+    /** The info dictionary; there once the document was ended. */
+    readonly _info: PDFKitReference;
+    /** The first half of the file's identifier, made from the info. */
+    readonly _id: Uint8Array;
+    /** One entry an object, in the order of their numbers. */
+    readonly _offsets: readonly unknown[];
+    endAcroForm(): PDFDocument;
+  }
+
+  interface PDFPage {
+    readonly annotations: PDFKitReference[];
   }
 
   interface PDFKitReference {

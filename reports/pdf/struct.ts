@@ -19,7 +19,8 @@ export type Tag =
   | 'TOC'
   | 'TOCI'
   | 'Reference'
-  | 'Link';
+  | 'Link'
+  | 'Form';
 export type Element = PDFKit.PDFStructureElement;
 
 /** A new element at the end of its parent. It must be closed with `closeTag`, or the document would never end. */

@@ -4,6 +4,7 @@ import { code, drawFacts } from '../report-context.ts';
 import type { ReportContext } from '../report-context.ts';
 import { formatCount, nounOf, showTime } from '../wording.ts';
 import { openSection } from './open-section.ts';
+import { drawSignature } from './signature.ts';
 
 /** Section 8: the hashes by which content, policy, populations and attachments are known, and how to check them. */
 export async function drawIntegrity(context: ReportContext): Promise<void> {
@@ -41,6 +42,7 @@ export async function drawIntegrity(context: ReportContext): Promise<void> {
     expected: attached.length,
   });
   await drawPopulations(context);
+  drawSignature(context);
   drawHeading(sheet, 2, 'How to run it again');
   const period = `--from ${brief(model.from)} --to ${brief(model.to)} --as-of ${brief(model.as_of)}`;
   drawBullets(sheet, [
@@ -48,7 +50,9 @@ export async function drawIntegrity(context: ReportContext): Promise<void> {
     [
       { text: 'This report: ' },
       ...code(`custody report --framework ${model.framework} ${period} --out DIR`),
-      { text: '. With the same records, policy and version of Custody the file is the same, byte for byte.' },
+      {
+        text: '. With the same records, policy and version of Custody the file is the same, byte for byte; where another key signs it, up to the signature at its end.',
+      },
     ],
     [{ text: 'Any chain, from any of its keys or events: ' }, ...code('custody trace KEY')],
     [{ text: 'The derived tables, from the stored records alone: ' }, ...code('custody rebuild')],

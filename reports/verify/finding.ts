@@ -5,7 +5,8 @@ export const PACK_FINDINGS = [
   'test_unreadable', 'population_differs', 'exceptions_differ', 'sample_differs', 'checkpoint_malformed', 'checkpoint_unknown_key',
   'checkpoint_bad', 'wrong_origin', 'head_not_included', 'proof_missing', 'record_changed', 'leaf_not_included',
   'held_checkpoint_malformed', 'held_checkpoint_unknown_key', 'held_checkpoint_bad', 'consistency_not_shown', 'not_consistent',
-  'unreadable',
+  'pdf_signature_missing', 'pdf_signature_range', 'pdf_signature_malformed', 'pdf_signature_digest', 'pdf_signature_bad',
+  'pdf_certificate_not_bound', 'pdf_certificate_other', 'unreadable',
 ] as const; // prettier-ignore
 export type PackFindingCode = (typeof PACK_FINDINGS)[number];
 

@@ -9,6 +9,7 @@ import type { Find, PackFinding } from './finding.ts';
 import { openPack, readJsonFile, readWhole } from './open-pack.ts';
 import type { PackReader } from './open-pack.ts';
 import { openNote, verifyLedger } from './verify-ledger.ts';
+import { verifyPdfSignature } from './verify-signature.ts';
 import { verifyTest } from './verify-tests.ts';
 
 export interface VerifyOptions {
@@ -30,6 +31,16 @@ export interface Verification {
 const manifestSchema = z.object({
   format: z.literal(PACK_FORMAT),
   tenant: z.string(),
+  pdf_signature: z
+    .object({
+      certificate: z.object({
+        sha256: z.string(),
+        subject: z.string(),
+        issuer: z.string(),
+        self_signed: z.boolean(),
+      }),
+    })
+    .optional(),
   files: z
     .array(z.object({ path: z.string(), bytes: z.number(), sha256: z.string(), role: z.string() }))
     .refine((files) => new Set(files.map((file) => file.path)).size === files.length, 'a path is listed twice'),
@@ -38,7 +49,7 @@ type Listed = z.output<typeof manifestSchema>;
 
 /**
  * Verifies a pack, a folder or an archive, without unpacking it and without a network: the signature of the manifest,
- * every file, every population with its sample, every record against the signed log. Whatever is wrong is a finding;
+ * every file, the signature inside the PDF, every population with its sample, every record against the signed log. Whatever is wrong is a finding;
  * throws only `usage`, if there is nothing at the path.
  */
 export async function verifyPack(path: string, options: VerifyOptions = {}): Promise<Verification> {
@@ -50,17 +61,22 @@ export async function verifyPack(path: string, options: VerifyOptions = {}): Pro
     const lines = options.keys ?? (await keysOfPack(pack));
     const keys = lines.flatMap((line) => parseVerifierKey(line.trim()) ?? []);
     const manifest = await verifyManifest(pack, keys, find);
+    const signed: string[] = [];
     if (manifest) {
       await verifyFiles(pack, manifest.files, find, options.onProgress);
       for (const { path: name } of manifest.files.filter((file) => file.role === 'result')) {
         const place = name.split('/').slice(0, -1).join('/');
         await guarded(place, find, () => verifyTest(pack, place, find));
       }
+      const named = manifest.pdf_signature?.certificate;
+      if (named)
+        signed.push(...((await guarded('report.pdf', find, () => verifyPdfSignature(pack, named, find))) ?? []));
+      else signed.push('The manifest names no signature inside report.pdf.');
     }
     const check = { keys, tenant: manifest?.tenant, ...(options.held === undefined ? {} : { held: options.held }) };
     const shown = await guarded('ledger', find, () => verifyLedger(pack, check, find));
     const origin = `The key came with the pack; compare it with the one that the issuer publishes: ${lines.join(', ')}`;
-    const notes = [...(options.keys === undefined ? [origin] : []), ...(shown ?? [])];
+    const notes = [...(options.keys === undefined ? [origin] : []), ...signed, ...(shown ?? [])];
     return { files: manifest?.files.length ?? 0, findings, notes };
   } finally {
     pack.close();

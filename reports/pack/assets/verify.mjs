@@ -5,7 +5,7 @@
 // FOLDER is the unpacked pack (default: the folder above this file). Take this file from where you trust it, not from the
 // pack that you doubt. Exit code: 0 nothing found, 1 findings, 2 wrong usage. README.txt tells what is checked.
 /* oxlint-disable max-lines -- one file by purpose: an auditor reads it, hashes it and runs it as it is */
-import { createHash, createHmac, createPublicKey, verify } from 'node:crypto';
+import { X509Certificate, createHash, createHmac, createPublicKey, verify } from 'node:crypto';
 import { lstatSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -212,6 +212,118 @@ function sampleFits(sample, rows, result) {
   );
 }
 
+// ---- the signature inside report.pdf (PAdES baseline B-B; CMS, RFC 5652) ----
+function tlv(tag, ...parts) {
+  const content = Buffer.concat(parts);
+  const digits = content.length.toString(16);
+  const length = Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex');
+  const head = content.length < 128 ? length : Buffer.concat([Buffer.of(128 + length.length), length]);
+  return Buffer.concat([Buffer.of(tag), head, content]);
+}
+
+function readValues(bytes, depth = 0) {
+  const values = [];
+  for (let at = 0; at < bytes.length;) {
+    const rest = bytes.subarray(at);
+    const more = rest[1] < 128 ? 0 : rest[1] - 128;
+    const length = more === 0 ? rest[1] : rest.readUIntBE(2, more);
+    const whole = rest.subarray(0, 2 + more + length);
+    if (depth > 32 || whole.length < 2 + more + length) throw new Error('no DER');
+    const content = whole.subarray(2 + more);
+    values.push({ whole, content, children: whole[0] & 32 ? readValues(content, depth + 1) : [] });
+    at += whole.length;
+  }
+  return values;
+}
+
+const OIDS = {
+  data: '06092a864886f70d010701',
+  signedData: '06092a864886f70d010702',
+  contentType: '06092a864886f70d010903',
+  messageDigest: '06092a864886f70d010904',
+  certificate: '060b2a864886f70d010910022f',
+  sha256: '0609608648016503040201',
+  rsa: '06092a864886f70d010101',
+};
+const oid = (name) => Buffer.from(OIDS[name], 'hex');
+
+function attributesOf(digest, named) {
+  const list = [
+    tlv(0x30, oid('contentType'), tlv(0x31, oid('data'))),
+    tlv(0x30, oid('messageDigest'), tlv(0x31, tlv(4, digest))),
+    tlv(0x30, oid('certificate'), tlv(0x31, tlv(0x30, tlv(0x30, tlv(0x30, tlv(4, named)))))),
+  ];
+  return Buffer.concat(list.toSorted(Buffer.compare));
+}
+
+// The parts of a signature. All else in it is fixed, so it must be what these parts give, byte for byte.
+function readCms(bytes) {
+  const signed = readValues(bytes)[0].children[1].children[0].children;
+  const chain = signed[3].children.map((one) => one.whole);
+  const signer = signed[4].children[0].children;
+  const values = signer[3].children.map((one) => one.children[1].children[0]);
+  const digest = values.find((one) => one.whole[0] === 4).content;
+  const named = values.find((one) => one.whole[0] === 0x30).children[0].children[0].children[0].content;
+  const signature = signer[5].content;
+  const fields = readValues(chain[0])[0].children[0].children.filter((one) => one.whole[0] !== 0xa0);
+  const sha = tlv(0x30, oid('sha256'));
+  const one = Buffer.from('020101', 'hex');
+  const info = [
+    one,
+    tlv(0x30, fields[2].whole, fields[0].whole),
+    sha,
+    tlv(0xa0, attributesOf(digest, named)),
+    tlv(0x30, oid('rsa'), tlv(5)),
+    tlv(4, signature),
+  ];
+  const parts = [one, tlv(0x31, sha), tlv(0x30, oid('data')), tlv(0xa0, ...chain), tlv(0x31, tlv(0x30, ...info))];
+  const again = tlv(0x30, oid('signedData'), tlv(0xa0, tlv(0x30, ...parts)));
+  const certificate = new X509Certificate(chain[0]);
+  const { publicKey: key } = certificate;
+  if (!again.equals(bytes) || key.asymmetricKeyType !== 'rsa') throw new Error('no signature of ours');
+  return { digest, named, signature, certificate: chain[0], key };
+}
+
+function checkPdf(facts) {
+  const where = 'report.pdf';
+  const pdf = read(where);
+  if (!pdf) return;
+  const told = judgePdf(pdf, facts);
+  for (const [code, message] of told) find(code, where, message);
+  if (told.length > 0) return;
+  const who = facts.self_signed ? 'self-signed, so nobody else vouches for its name' : `issued by ${facts.issuer}`;
+  notes.push(
+    `report.pdf is signed as a whole by ${facts.subject} (${who}); SHA-256 of the certificate: ${facts.sha256}`,
+  );
+}
+
+function judgePdf(pdf, facts) {
+  const ranges = [...pdf.toString('latin1').matchAll(/\/ByteRange \[0 (\d{1,10}) (\d{1,10}) (\d{1,10}) *\]/g)];
+  const range = ranges.at(-1);
+  if (!range) return [['pdf_signature_missing', 'The manifest names a signature inside this file, and there is none.']];
+  const [start, end, rest] = range.slice(1).map(Number);
+  const whole = start < end && end + rest === pdf.length && end - start <= 131_074;
+  const found = whole ? /^<((?:[0-9a-f]{2})+)>$/.exec(pdf.toString('latin1', start, end)) : undefined;
+  if (!found) return [['pdf_signature_range', 'Its signature does not cover every byte of the file but its own.']];
+  const cms = attempt(() => readCms(Buffer.from(found[1], 'hex')));
+  if (!cms)
+    return [['pdf_signature_malformed', 'What stands in the place of its signature is none of the form of ours.']];
+  const print = sha256(cms.certificate);
+  const signed = tlv(0x31, attributesOf(cms.digest, cms.named));
+  const around = sha256(Buffer.concat([pdf.subarray(0, start), pdf.subarray(end)]));
+  const other = `It is signed by certificate ${hex(print)}, the manifest names ${facts.sha256}.`;
+  return [
+    [around.equals(cms.digest), 'pdf_signature_digest', 'The file is not what was signed.'],
+    [print.equals(cms.named), 'pdf_certificate_not_bound', 'Its signature was made for another certificate.'],
+    [
+      verify('sha256', signed, cms.key, cms.signature),
+      'pdf_signature_bad',
+      'Its signature is not of the key of its certificate.',
+    ],
+    [hex(print) === facts.sha256, 'pdf_certificate_other', other],
+  ].flatMap(([good, ...told]) => (good ? [] : [told]));
+}
+
 // ---- records against the signed log ----
 const u32 = (value) => {
   const bytes = Buffer.alloc(4);
@@ -332,6 +444,8 @@ if (manifest && Array.isArray(manifest.files)) {
   guarded('manifest.json', () => checkFiles(manifest));
   for (const file of manifest.files)
     if (file.role === 'result') guarded(dirname(file.path), () => checkTest(dirname(file.path)));
+  if (manifest.pdf_signature) guarded('report.pdf', () => checkPdf(manifest.pdf_signature.certificate));
+  else notes.push('The manifest names no signature inside report.pdf.');
 }
 guarded('ledger', checkLedger);
 const words = findings.map((one) => `FOUND ${one.code}  ${one.where}\n      ${one.message}\n`);

@@ -4,7 +4,7 @@
     python3 verify.py [FOLDER] [--key VKEY-OR-FILE] [--checkpoint FILE] [--json]
 
 FOLDER is the unpacked pack (default: the folder above this file). Exit code: 0 nothing found, 1 findings, 2 wrong usage.
-Ed25519 (RFC 8032) is written out below, so nothing has to be installed; it is slow and only ever verifies.
+Ed25519 (RFC 8032) and RSA are written out below, so nothing has to be installed; they only ever verify.
 """
 import argparse
 import base64
@@ -286,6 +286,121 @@ def sample_fits(sample, rows, result):
     return fits and wanted == told and all(item["key"] in known for item in sample["items"])
 
 
+# ---- the signature inside report.pdf (PAdES baseline B-B; CMS, RFC 5652; RSA PKCS #1 v1.5, RFC 8017 8.2.2) ----
+def tlv(tag, *parts):
+    content = b"".join(parts)
+    if len(content) < 128:
+        return bytes([tag, len(content)]) + content
+    length = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
+    return bytes([tag, 128 + len(length)]) + length + content
+
+
+def read_values(data, depth=0):
+    """Each value as (tag, whole, content, values inside)."""
+    values, at = [], 0
+    while at < len(data):
+        more = max(data[at + 1] - 128, 0)
+        size = data[at + 1] if more == 0 else int.from_bytes(data[at + 2 : at + 2 + more], "big")
+        end = at + 2 + more + size
+        if depth > 32 or end > len(data):
+            raise ValueError("no DER")
+        content = data[at + 2 + more : end]
+        values.append((data[at], data[at:end], content, read_values(content, depth + 1) if data[at] & 32 else []))
+        at = end
+    return values
+
+
+OIDS = {
+    "data": "06092a864886f70d010701",
+    "signed_data": "06092a864886f70d010702",
+    "content_type": "06092a864886f70d010903",
+    "message_digest": "06092a864886f70d010904",
+    "certificate": "060b2a864886f70d010910022f",
+    "sha256": "0609608648016503040201",
+    "rsa": "06092a864886f70d010101",
+}
+
+
+def oid(name):
+    return bytes.fromhex(OIDS[name])
+
+
+def attributes_of(digest, named):
+    return b"".join(
+        sorted(
+            [
+                tlv(0x30, oid("content_type"), tlv(0x31, oid("data"))),
+                tlv(0x30, oid("message_digest"), tlv(0x31, tlv(4, digest))),
+                tlv(0x30, oid("certificate"), tlv(0x31, tlv(0x30, tlv(0x30, tlv(0x30, tlv(4, named)))))),
+            ]
+        )
+    )
+
+
+def read_cms(data):
+    """The parts of a signature. All else in it is fixed, so it must be what these parts give, byte for byte."""
+    signed = read_values(data)[0][3][1][3][0][3]
+    chain = [one[1] for one in signed[3][3]]
+    signer = signed[4][3][0][3]
+    values = [one[3][1][3][0] for one in signer[3][3]]
+    digest = [one[2] for one in values if one[0] == 4][0]
+    named = [one for one in values if one[0] == 0x30][0][3][0][3][0][3][0][2]
+    signature = signer[5][2]
+    fields = [one for one in read_values(chain[0])[0][3][0][3] if one[0] != 0xA0]
+    sha, one = tlv(0x30, oid("sha256")), bytes.fromhex("020101")
+    name = tlv(0x30, fields[2][1], fields[0][1])
+    rsa = tlv(0x30, oid("rsa"), tlv(5))
+    info = tlv(0x30, one, name, sha, tlv(0xA0, attributes_of(digest, named)), rsa, tlv(4, signature))
+    body = tlv(0x30, one, tlv(0x31, sha), tlv(0x30, oid("data")), tlv(0xA0, *chain), tlv(0x31, info))
+    algorithm, key = fields[5][3]
+    modulus, exponent = read_values(key[2][1:])[0][3]
+    if tlv(0x30, oid("signed_data"), tlv(0xA0, body)) != data or algorithm[1] != rsa:
+        raise ValueError("no signature of ours")
+    return digest, named, signature, chain[0], int.from_bytes(modulus[2], "big"), int.from_bytes(exponent[2], "big")
+
+
+def rsa_ok(modulus, exponent, message, signature):
+    size = (modulus.bit_length() + 7) // 8
+    number = int.from_bytes(signature, "big")
+    if len(signature) != size or number >= modulus or size > 2048 or exponent.bit_length() > 64:
+        return False
+    info = bytes.fromhex("3031300d060960864801650304020105000420") + sha256(message)
+    padded = b"\x00\x01" + b"\xff" * (size - len(info) - 3) + b"\x00" + info
+    return pow(number, exponent, modulus).to_bytes(size, "big") == padded
+
+
+def check_pdf(facts):
+    where = "report.pdf"
+    pdf = read(where)
+    if pdf is None:
+        return
+    ranges = re.findall(rb"/ByteRange \[0 (\d{1,10}) (\d{1,10}) (\d{1,10}) *\]", pdf)
+    if not ranges:
+        return find("pdf_signature_missing", where, "The manifest names a signature inside this file, and there is none.")
+    start, end, rest = map(int, ranges[-1])
+    whole = start < end and end + rest == len(pdf) and end - start <= 131074
+    found = re.fullmatch(rb"<((?:[0-9a-f]{2})+)>", pdf[start:end]) if whole else None
+    if not found:
+        return find("pdf_signature_range", where, "Its signature does not cover every byte of the file but its own.")
+    try:
+        digest, named, signature, certificate, modulus, exponent = read_cms(bytes.fromhex(found[1].decode()))
+    except (ValueError, IndexError):
+        return find("pdf_signature_malformed", where, "What stands in the place of its signature is none of the form of ours.")
+    fingerprint, before = sha256(certificate), len(findings)
+    if sha256(pdf[:start] + pdf[end:]) != digest:
+        find("pdf_signature_digest", where, "The file is not what was signed.")
+    if fingerprint != named:
+        find("pdf_certificate_not_bound", where, "Its signature was made for another certificate.")
+    if not rsa_ok(modulus, exponent, tlv(0x31, attributes_of(digest, named)), signature):
+        find("pdf_signature_bad", where, "Its signature is not of the key of its certificate.")
+    if fingerprint.hex() != facts["sha256"]:
+        find("pdf_certificate_other", where, f"It is signed by certificate {fingerprint.hex()}, the manifest names {facts['sha256']}.")
+    if len(findings) == before:
+        who = "self-signed, so nobody else vouches for its name" if facts["self_signed"] else f"issued by {facts['issuer']}"
+        notes.append(f"report.pdf is signed as a whole by {facts['subject']} ({who}); SHA-256 of the certificate: {fingerprint.hex()}")
+    return None
+
+
 # ---- records against the signed log ----
 def framed(data):
     return len(data).to_bytes(4, "big") + data
@@ -381,7 +496,7 @@ def check_manifest():
         text = open_note(signature.decode("utf-8"), "manifest.sig", "signature")
         if text is not None and data is not None and text != f"custody-pack/v1\n{sha256(data).hex()}\n":
             find("signature_other_manifest", "manifest.sig", "It was made for another manifest.")
-    return manifest["files"] if good else None
+    return manifest if good else None
 
 
 parser = argparse.ArgumentParser(description="Verifies an evidence pack of Custody, offline.")
@@ -402,9 +517,10 @@ key_lines = key_text.split("\n") if key_text is not None else (read_json("ledger
 keys = [key for key in map(parse_key, key_lines) if key]
 if key_text is None:
     notes.append("The key came with the pack; compare it with the one that the issuer publishes: " + ", ".join(key_lines))
-files = []
+files, whole = [], {}
 try:
-    files = check_manifest() or []
+    whole = check_manifest() or {}
+    files = whole.get("files", [])
 except UnicodeDecodeError:
     find("signature_malformed", "manifest.sig", "This is no signed note.")
 if files:
@@ -412,6 +528,10 @@ if files:
     for one in files:
         if isinstance(one, dict) and one.get("role") == "result":
             guarded(os.path.dirname(one["path"]), check_test, os.path.dirname(one["path"]))
+    if whole.get("pdf_signature") is None:
+        notes.append("The manifest names no signature inside report.pdf.")
+    else:
+        guarded("report.pdf", lambda: check_pdf(whole["pdf_signature"]["certificate"]))
 guarded("ledger", check_ledger)
 if options.json:
     print(json.dumps({"files": len(files), "findings": findings, "notes": notes}, ensure_ascii=False))

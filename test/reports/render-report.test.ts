@@ -12,6 +12,7 @@ import { renderReport } from '../../reports/render-report.ts';
 import { visibleText } from '../../reports/pdf/visible.ts';
 import { missingPoppler, pdfText, poppler, squeeze } from '../support/pdf-tools.ts';
 import { makeReportModel } from '../support/report-model.ts';
+import { makeSigner } from '../support/report-signer.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { FLAVOURS, missingForVeraPdf, validatePdf } from '../support/verapdf.ts';
 
@@ -260,10 +261,10 @@ describe('veraPDF', () => {
     ['the ISO 27001 report', () => makeReportModel('iso27001')],
     ['a report of hostile text', makeHostileModel],
     ['a report of nothing', (): ReportModel => ({ ...makeReportModel(), sources: [], tests: [], chains: [] })],
-  ])('passes %s as PDF/A-3a and PDF/UA-1', { timeout: 180_000 }, async (name, make) => {
+  ])('passes %s, signed, as PDF/A-3a and PDF/UA-1', { timeout: 180_000 }, async (name, make) => {
     if (missing !== undefined && process.env['CI'] !== 'true') return console.warn(`not judged by veraPDF: ${missing}`);
     const path = pathOf(`${name.replaceAll(' ', '-')}.pdf`);
-    await renderReport(make(), path);
+    await renderReport(make(), path, { signer: makeSigner(0) });
     for (const flavour of FLAVOURS) expect(await validatePdf(path, flavour)).toMatchObject({ passed: true });
   });
 });

@@ -36,7 +36,7 @@ function builder(options: { passes?: number; hold?: Promise<void>; seen?: Report
       signal.addEventListener('abort', () => reject(signal.reason as Error)),
     );
     await Promise.race([options.hold ?? Promise.resolve(), stop]);
-    const { report, populations, ledger } = makePackModel({ passes: options.passes ?? 4, tests: ['T-01', 'T-02'] });
+    const { report, populations, ledger, signer } = makePackModel({ passes: options.passes ?? 4, tests: ['T-01', 'T-02'] });
     const { chains, framework: _f, organisation: _o, ...check } = report;
     const chainOf = (key: string) => chains.find((entry) => entry.item === key)?.chain;
     return buildPack(
@@ -44,6 +44,7 @@ function builder(options: { passes?: number; hold?: Promise<void>; seen?: Report
         check: () => Promise.resolve({ check: { ...check, as_of: asked.asOf }, populations }),
         trace: (key) => Promise.resolve(chainOf(key)),
         ledger: () => Promise.resolve(ledger),
+        signer: () => Promise.resolve(signer),
       },
       asked,
       { organisation: 'Northwind', version: '0.1.0', issued, onProgress, signal },
@@ -209,6 +210,10 @@ test('a stop in the middle: the next start makes the report as of the same momen
   expect((await ended(again, id)).status).toBe('done');
   expect((await ended(again, behind.id)).status).toBe('done');
   expect(seen[0]).toEqual(seen[1]);
+  // Signature and all, it is what a report is that nothing interrupted.
+  const calm = await createReportJobs({ folder: place(), build: builder() });
+  expect((await ended(calm, (await calm.start(request())).id)).files).toEqual(again.get(id).files);
+  await calm.close();
   expect(existsSync(join(where, 'rep_00000000-0000-4000-8000-000000000000'))).toBe(false);
   await again.close();
   const third = await createReportJobs({

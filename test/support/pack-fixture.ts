@@ -10,6 +10,7 @@ import type { PackModel, Population, PopulationRow, SamplingPlan } from '../../r
 import { makeDispositions } from './disposition-fixture.ts';
 import { createMemoryTree } from './memory-tree.ts';
 import { makeReportModel } from './report-model.ts';
+import { makeSigner } from './report-signer.ts';
 
 /** A pack model made by hand: the report model of the other tests, with the populations and a signed log behind it. */
 
@@ -84,6 +85,7 @@ export function makePackModel(
     populations,
     sampling: { ...DEFAULT_SAMPLING, ...options.sampling },
     ledger: makeLedger(populations),
+    signer: makeSigner(0),
   };
 }
 

@@ -21,7 +21,7 @@ export function squeeze(text: string): string {
 }
 
 /** The output of one of poppler's tools. */
-export function poppler(tool: 'pdfinfo' | 'pdffonts' | 'pdfdetach', ...args: string[]): string {
+export function poppler(tool: 'pdfinfo' | 'pdffonts' | 'pdfdetach' | 'pdfsig', ...args: string[]): string {
   return execFileSync(tool, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
 }
 

@@ -10,6 +10,8 @@ import { signedText } from '../../../reports/pack/manifest.ts';
 import type { Manifest } from '../../../reports/pack/manifest.ts';
 import { writePack } from '../../../reports/pack/write-pack.ts';
 import { folderEntries, writeZip } from '../../../reports/pack/zip.ts';
+import { cmsLength, encodeCms, signCms, signedAttributes } from '../../../reports/sign/cms.ts';
+import { selfSignedCertificate } from '../../../reports/sign/self-signed.ts';
 import type { PackFindingCode } from '../../../reports/verify/finding.ts';
 import { verifyPack } from '../../../reports/verify/verify-pack.ts';
 import {
@@ -21,6 +23,7 @@ import {
   makeLedger,
   makePackModel,
 } from '../../support/pack-fixture.ts';
+import { makeSigner, testRsaKey } from '../../support/report-signer.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 // Three programs a test, two of them processes of their own.
@@ -103,14 +106,60 @@ const dropLine = (text: string): string => text.slice(text.indexOf('\n') + 1);
 const firstHash = (text: string): string =>
   text.replace(/"path":\["[0-9a-f]{2}/, (found) => `${found.slice(0, -2)}${found.endsWith('00') ? '01' : '00'}`);
 
+const RANGE = /\/ByteRange \[0 (\d+) (\d+) (\d+)/;
+const unsigned = (text: string): string => text.slice(0, text.indexOf('%%EOF') + '%%EOF\n'.length);
+
+/** Changes the PDF and makes the manifest anew with the key of the log, so that the signature inside is all that can tell. */
+function insider(change: (text: string) => string): (path: string) => void {
+  return (path) => {
+    edit(path, 'report.pdf', change);
+    remake(path, TEST_KEY);
+  };
+}
+
+/** Puts another signature into the gap, made of the old one or of the digest of what is signed. */
+function resign(text: string, make: (cms: Buffer, digest: Buffer) => Buffer): string {
+  const [start = 0, end = 0] = RANGE.exec(text)?.slice(1).map(Number) ?? [];
+  const digest = createHash('sha256')
+    .update(text.slice(0, start) + text.slice(end), 'latin1')
+    .digest();
+  const cms = make(Buffer.from(text.slice(start + 1, end - 1), 'hex'), digest);
+  return `${text.slice(0, start)}<${cms.toString('hex')}>${text.slice(end)}`;
+}
+
+/** A signature by the right key, whose signed attributes name another certificate than the one beside them. */
+function signedForOther(digest: Buffer): Buffer {
+  const [own, signer] = [makeSigner(0), makeSigner(0, selfSignedCertificate('Other', testRsaKey(0)))];
+  const certificateSha256 = Buffer.from(signer.certificate.sha256, 'hex');
+  const signature = signer.sign(signedAttributes(digest, certificateSha256));
+  return encodeCms({ digest, certificateSha256, chain: own.chain, signature });
+}
+
+/** A second signature behind the first, over the whole file. */
+function signAgain(text: string): string {
+  const signer = makeSigner(1);
+  const gap = cmsLength(signer) * 2 + 2;
+  const tail = '>>\n%%EOF\n';
+  const start = text.length + 60;
+  const head = `\n<< /ByteRange [0 ${start} ${start + gap} ${tail.length}`.padEnd(48);
+  const before = `${text}${head}] /Contents `;
+  expect(before).toHaveLength(start);
+  const digest = createHash('sha256')
+    .update(before + tail, 'latin1')
+    .digest();
+  return `${before}<${signCms(digest, signer).toString('hex')}>${tail}`;
+}
+
 /** What is done to a pack, where it must be named, and by which codes. */
 const TAMPERINGS: readonly (readonly [name: string, change: (path: string) => void, codes: readonly PackFindingCode[], where: string])[] = [
   ['a row of a population is changed', (p) => edit(p, 'tests/T-01/population.ndjson', (t) => t.replace('"verdict":"exception"', '"verdict":"pass"')), ['file_changed', 'population_differs', 'exceptions_differ'], 'tests/T-01/population.ndjson'],
   ['a row is taken out', (p) => edit(p, 'tests/T-02/population.ndjson', dropLine), ['file_changed', 'population_differs'], 'tests/T-02/population.ndjson'],
   ['an exception is taken out of its list', (p) => edit(p, 'tests/T-01/exceptions.ndjson', dropLine), ['file_changed', 'exceptions_differ'], 'tests/T-01/exceptions.ndjson'],
   ['a row of the CSV is changed', (p) => edit(p, 'tests/T-01/exceptions.csv', (t) => t.replace('exception', 'pass')), ['file_changed'], 'tests/T-01/exceptions.csv'],
-  ['one byte of a page of the PDF is changed', (p) => edit(p, 'report.pdf', (t) => `${t.slice(0, 20_000)}${t[20_000] === 'x' ? 'y' : 'x'}${t.slice(20_001)}`), ['file_changed'], 'report.pdf'],
-  ['the PDF is cut off', (p) => edit(p, 'report.pdf', (t) => t.slice(0, -100)), ['file_changed'], 'report.pdf'],
+  ['one byte of a page of the PDF is changed', (p) => edit(p, 'report.pdf', (t) => `${t.slice(0, 20_000)}${t[20_000] === 'x' ? 'y' : 'x'}${t.slice(20_001)}`), ['file_changed', 'pdf_signature_digest'], 'report.pdf'],
+  ['the PDF is cut off', (p) => edit(p, 'report.pdf', (t) => t.slice(0, -100)), ['file_changed', 'pdf_signature_range'], 'report.pdf'],
+  ['the signature inside the PDF is stripped', (p) => edit(p, 'report.pdf', unsigned), ['file_changed', 'pdf_signature_missing'], 'report.pdf'],
+  ['bytes are appended behind the signature', (p) => edit(p, 'report.pdf', (t) => `${t}\n% approved\n`), ['file_changed', 'pdf_signature_range'], 'report.pdf'],
   ['a result is made better', (p) => edit(p, 'tests/T-01/result.json', (t) => t.replace('"exceptions_noted"', '"no_exceptions_noted"')), ['file_changed'], 'tests/T-01/result.json'],
   ['a hash in the manifest is changed', (p) => edit(p, 'manifest.json', (t) => t.replace(/"sha256":"../, '"sha256":"zz')), ['signature_other_manifest', 'file_changed'], 'manifest.sig'],
   ['a path in a proof is changed', (p) => edit(p, 'ledger/proofs.ndjson', firstHash), ['file_changed', 'leaf_not_included'], 'ledger/proofs.ndjson'],
@@ -130,6 +179,16 @@ const TAMPERINGS: readonly (readonly [name: string, change: (path: string) => vo
   ['an insider takes out a row and signs anew', (p) => { edit(p, 'tests/T-02/population.ndjson', dropLine); remake(p, TEST_KEY); }, ['population_differs'], 'tests/T-02/population.ndjson'],
   ['an insider swaps a sampled item and signs anew', (p) => { edit(p, 'tests/T-02/sample.json', (t) => { const s = JSON.parse(t) as { items: { key: string }[] }; const row = JSON.parse(readFileSync(join(p, 'tests/T-02/population.ndjson'), 'utf8').split('\n')[5] ?? '') as { key: string }; (s.items[0] ?? { key: '' }).key = row.key; return JSON.stringify(s); }); remake(p, TEST_KEY); }, ['sample_differs'], 'tests/T-02/sample.json'],
   ['an insider changes a record and signs anew', (p) => { edit(p, 'evidence/records.ndjson', (t) => t.replace(/"value":"..../, '"value":"AAAA')); remake(p, TEST_KEY); }, ['record_changed'], 'ce/'],
+  ['an insider strips the signature inside the PDF', insider(unsigned), ['pdf_signature_missing'], 'report.pdf'],
+  ['an insider changes a page of the PDF', insider((t) => `${t.slice(0, 20_000)}${t[20_000] === 'x' ? 'y' : 'x'}${t.slice(20_001)}`), ['pdf_signature_digest'], 'report.pdf'],
+  ['an insider appends to the PDF', insider((t) => `${t}\n% approved\n`), ['pdf_signature_range'], 'report.pdf'],
+  ['the range of the signature is moved', insider((t) => t.replace(RANGE, (_, a: string, b: string, c: string) => `/ByteRange [0 ${Number(a) - 1} ${b} ${c}`)), ['pdf_signature_range'], 'report.pdf'],
+  ['the range of the signature leaves out what follows it', insider((t) => t.replace(RANGE, (_, a: string, b: string, c: string) => `/ByteRange [0 ${a} ${Number(b) + 10} ${Number(c) - 10}`)), ['pdf_signature_range'], 'report.pdf'],
+  ['bytes of the signature inside the PDF are altered', insider((t) => resign(t, (cms) => Buffer.concat([cms.subarray(0, -1), Buffer.of((cms.at(-1) ?? 0) ^ 1)]))), ['pdf_signature_bad'], 'report.pdf'],
+  ['the signature inside the PDF is no signature', insider((t) => resign(t, (cms) => Buffer.alloc(cms.length, 0x30))), ['pdf_signature_malformed'], 'report.pdf'],
+  ['the PDF is signed by another certificate', insider((t) => resign(t, (_, digest) => signCms(digest, makeSigner(1)))), ['pdf_certificate_other'], 'report.pdf'],
+  ['the signed attributes name another certificate', insider((t) => resign(t, (_, digest) => signedForOther(digest))), ['pdf_certificate_not_bound'], 'report.pdf'],
+  ['the PDF is signed once more by another certificate', insider(signAgain), ['pdf_certificate_other'], 'report.pdf'],
   ['the manifest leads out of the pack', (p) => remake(p, TEST_KEY, (files) => [{ ...(files[0] as Manifest['files'][number]), path: '../held.txt' }, ...files]), ['name_unsafe'], '../held.txt'],
 ]; // prettier-ignore
 
@@ -145,6 +204,22 @@ describe('a pack that nobody touched', () => {
     for (const { exit, codes, text } of verdicts) {
       expect({ exit, codes }).toEqual({ exit: 0, codes: [] });
       expect(text).toMatch(/\d+ records proved.*begins with what it was at the checkpoint given/);
+      expect(text).toContain(
+        `report.pdf is signed as a whole by O=Northwind & Söhne Payments, CN=Custody reports (self-signed, so nobody else vouches for its name); SHA-256 of the certificate: ${makeSigner(0).certificate.sha256}`,
+      );
+    }
+  });
+
+  test('without a signature inside the PDF, each says that the manifest names none', async () => {
+    const { signer: _none, ...unsignedModel } = makePackModel({ framework: 'soc2', passes: 3, tests: ['T-01'] });
+    const plain = await writePack(unsignedModel, join(folder.path, 'plain'));
+    for (const { codes, text } of [
+      await standalone('verify.mjs', plain.folder, ['--key', VKEY]),
+      await standalone('verify.py', plain.folder, ['--key', VKEY]),
+      await product(plain.folder, [VKEY]),
+    ]) {
+      expect(codes).toEqual([]);
+      expect(text).toContain('The manifest names no signature inside report.pdf.');
     }
   });
 

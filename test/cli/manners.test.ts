@@ -6,7 +6,7 @@ import { tempFolder } from '../support/temp-folder.ts';
 
 const COMMANDS = [
   'demo', 'start', 'import', 'deliver', 'poll', 'trace', 'timeline', 'identities', 'export', 'check', 'report', 'verify', 'sources',
-  'dead-letters', 'issuer-check', 'policy', 'rebuild', 'topics',
+  'dispositions', 'issuers', 'dead-letters', 'issuer-check', 'policy', 'rebuild', 'topics',
 ]; // prettier-ignore
 
 /** The common options of the commands that do not take all of them. */

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RECEIVED_AT, writeNativeFiles } from '../support/native-files.ts';
 import type { NativeFiles } from '../support/native-files.ts';
+import { makeCertificate, testRsaKey } from '../support/report-signer.ts';
 import { runCli, startServer } from '../support/run-cli.ts';
 import type { CliEnd, RunningServer } from '../support/run-cli.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -96,22 +97,53 @@ describe('custody start', () => {
     }
   }, 300_000);
 
-  test('the same PDF alone and through it', async () => {
-    const args = ['report', '--framework', 'soc2', ...PERIOD, '--as-of', native.asOf, '--format', 'json'];
-    const through = await custody([...args, '--out', join(folder.path, 'through')]);
+  test('the same pack alone and through it, signed inside, told on one screen, and verified', async () => {
+    const args = ['report', '--framework', 'soc2', ...PERIOD, '--as-of', native.asOf];
+    const through = await custody([...args, '--format', 'json', '--out', join(folder.path, 'through')]);
     await server.stop();
     const by = await custody([...args, '--out', join(folder.path, 'alone')]);
     server = await startServer(['--data', data, '--config', native.policy], { cwd: folder.path });
     expect([by.code, through.code]).toEqual([1, 1]);
-    const shaOf = (end: CliEnd): unknown =>
-      (JSON.parse(end.stdout) as { reports: { sha256: string }[] }).reports.map((report) => report.sha256);
-    expect(shaOf(through)).toEqual(shaOf(by));
+    const [report] = (JSON.parse(through.stdout) as { reports: { zip: string; zip_sha256: string }[] }).reports;
     const name = 'custody-soc2-2026-07-01-2026-08-01-draft';
-    const [one, other] = ['through', 'alone'].map((place) =>
-      readFileSync(join(folder.path, place, name, 'report.pdf')),
+    const zips = ['through', 'alone'].map((place) => readFileSync(join(folder.path, place, `${name}.zip`)));
+    expect(zips[0]?.equals(zips[1] ?? Buffer.alloc(0))).toBe(true);
+    expect(by.stdout).toContain(`SHA-256 ${report?.zip_sha256}`);
+    expect(by.stdout).toMatch(
+      /^soc2, draft: \d+ tests, [\d ,]+ items? tested, [\d ,]+ exceptions?, [\d ,]+ undetermined\n/,
     );
-    expect(one?.equals(other ?? Buffer.alloc(0))).toBe(true);
+    expect(by.stdout.split('\n').length).toBeLessThan(25);
+    const verified = await runCli(['verify', report?.zip ?? ''], { cwd: folder.path });
+    expect(verified.code, verified.stderr).toBe(0);
+    expect(verified.stdout).toMatch(/report\.pdf is signed as a whole by O=.*, CN=Custody reports \(self-signed,/);
   }, 300_000);
+
+  test('an issued report is neither made again nor written over what was issued', async () => {
+    const args = ['report', '--framework', 'soc2', ...PERIOD, '--as-of', native.asOf, '--issue'];
+    const out = join(folder.path, 'issued');
+    const there = join(out, 'custody-soc2-2026-07-01-2026-08-01-v1');
+    mkdirSync(there, { recursive: true });
+    writeFileSync(join(there, 'manifest.json'), '{"status":"issued"}');
+    const kept = await custody([...args, '--out', out]);
+    expect(kept.code).toBe(3);
+    expect(kept.stderr).toMatch(/holds an issued report with other content and is not written over.*--out/);
+    expect(readdirSync(out)).toEqual(['custody-soc2-2026-07-01-2026-08-01-v1']);
+    expect(readdirSync(there)).toEqual(['manifest.json']);
+    const again = await custody([...args, '--out', join(folder.path, 'again')]);
+    expect(again.code).toBe(3);
+    expect(again.stderr).toMatch(/-v1 was issued as of .* is not written again.*--supplement/);
+    expect(existsSync(join(folder.path, 'again'))).toBe(false);
+  }, 300_000);
+
+  test('a key and a certificate that are not one pair are told at the start, and nothing is opened', async () => {
+    const files = ['key', 'certificate'].map((name) => join(folder.path, `other-${name}.pem`));
+    writeFileSync(files[0] ?? '', testRsaKey(0).export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+    writeFileSync(files[1] ?? '', makeCertificate({ subject: 'Other', key: testRsaKey(1) }));
+    const env = { CUSTODY_REPORT_KEY_FILE: files[0] ?? '', CUSTODY_REPORT_CERTIFICATE_FILE: files[1] ?? '' };
+    const args = ['sources', '--data', join(folder.path, 'elsewhere'), '--config', native.policy];
+    const { code, stderr } = await runCli(args, { cwd: folder.path, env });
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^custody: .*their keys differ\.\n$/)]);
+  });
 
   test('refuses work for a port that is taken', async () => {
     await server.stop();

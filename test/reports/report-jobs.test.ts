@@ -36,7 +36,10 @@ function builder(options: { passes?: number; hold?: Promise<void>; seen?: Report
       signal.addEventListener('abort', () => reject(signal.reason as Error)),
     );
     await Promise.race([options.hold ?? Promise.resolve(), stop]);
-    const { report, populations, ledger, signer } = makePackModel({ passes: options.passes ?? 4, tests: ['T-01', 'T-02'] });
+    const { report, populations, ledger, signer } = makePackModel({
+      passes: options.passes ?? 4,
+      tests: ['T-01', 'T-02'],
+    });
     const { chains, framework: _f, organisation: _o, ...check } = report;
     const chainOf = (key: string) => chains.find((entry) => entry.item === key)?.chain;
     return buildPack(

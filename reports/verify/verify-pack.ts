@@ -76,7 +76,7 @@ export async function verifyPack(path: string, options: VerifyOptions = {}): Pro
     const check = { keys, tenant: manifest?.tenant, ...(options.held === undefined ? {} : { held: options.held }) };
     const shown = await guarded('ledger', find, () => verifyLedger(pack, check, find));
     const origin = `The key came with the pack; compare it with the one that the issuer publishes: ${lines.join(', ')}`;
-    const notes = [...(options.keys === undefined ? [origin] : []), ...signed, ...(shown ?? [])];
+    const notes = [...(options.keys === undefined ? [origin] : []), ...(shown ?? []), ...signed];
     return { files: manifest?.files.length ?? 0, findings, notes };
   } finally {
     pack.close();

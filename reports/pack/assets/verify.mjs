@@ -444,10 +444,11 @@ if (manifest && Array.isArray(manifest.files)) {
   guarded('manifest.json', () => checkFiles(manifest));
   for (const file of manifest.files)
     if (file.role === 'result') guarded(dirname(file.path), () => checkTest(dirname(file.path)));
-  if (manifest.pdf_signature) guarded('report.pdf', () => checkPdf(manifest.pdf_signature.certificate));
-  else notes.push('The manifest names no signature inside report.pdf.');
 }
 guarded('ledger', checkLedger);
+const isManifest = manifest?.format === 'custody-pack/v1';
+if (isManifest && manifest.pdf_signature) guarded('report.pdf', () => checkPdf(manifest.pdf_signature.certificate));
+else if (isManifest) notes.push('The manifest names no signature inside report.pdf.');
 const words = findings.map((one) => `FOUND ${one.code}  ${one.where}\n      ${one.message}\n`);
 if (args.values.json)
   process.stdout.write(`${JSON.stringify({ files: manifest?.files?.length ?? 0, findings, notes })}\n`);

@@ -528,11 +528,11 @@ if files:
     for one in files:
         if isinstance(one, dict) and one.get("role") == "result":
             guarded(os.path.dirname(one["path"]), check_test, os.path.dirname(one["path"]))
-    if whole.get("pdf_signature") is None:
-        notes.append("The manifest names no signature inside report.pdf.")
-    else:
-        guarded("report.pdf", lambda: check_pdf(whole["pdf_signature"]["certificate"]))
 guarded("ledger", check_ledger)
+if whole.get("pdf_signature"):
+    guarded("report.pdf", lambda: check_pdf(whole["pdf_signature"]["certificate"]))
+elif whole:
+    notes.append("The manifest names no signature inside report.pdf.")
 if options.json:
     print(json.dumps({"files": len(files), "findings": findings, "notes": notes}, ensure_ascii=False))
 else:

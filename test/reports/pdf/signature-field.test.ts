@@ -98,6 +98,15 @@ describe('other programs', () => {
     expect(poppler('pdfinfo', pathOf('signed.pdf'))).toMatch(new RegExp(`Pages:\\s+${signed.pages}\\b`));
   });
 
+  test('poppler: the tag tree holds headings, tables with headers, and the field of the signature', ({ skip }) => {
+    const missing = missingPoppler();
+    if (missing !== undefined) skip(missing);
+    const tree = poppler('pdfinfo', '-struct', pathOf('signed.pdf'));
+    expect(tree).toMatch(/^Document$/m);
+    for (const tag of ['Sect', 'H1', 'H2', 'P', 'Table', 'TR', 'TH', 'TD', 'L', 'LI', 'TOC', 'TOCI', 'Link', 'Form'])
+      expect(tree, tag).toMatch(new RegExp(`^ +${tag}\\b`, 'm'));
+  });
+
   test('qpdf: no error and no warning', ({ skip }) => {
     if (!runs('qpdf', ['--version'])) skip('qpdf is not installed');
     // Exit code 3 would be warnings, 2 errors: both throw.

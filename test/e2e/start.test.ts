@@ -125,12 +125,12 @@ describe('custody start', () => {
     mkdirSync(there, { recursive: true });
     writeFileSync(join(there, 'manifest.json'), '{"status":"issued"}');
     const kept = await custody([...args, '--out', out]);
-    expect(kept.code).toBe(3);
+    expect(kept.code).toBe(1);
     expect(kept.stderr).toMatch(/holds an issued report with other content and is not written over.*--out/);
     expect(readdirSync(out)).toEqual(['custody-soc2-2026-07-01-2026-08-01-v1']);
     expect(readdirSync(there)).toEqual(['manifest.json']);
     const again = await custody([...args, '--out', join(folder.path, 'again')]);
-    expect(again.code).toBe(3);
+    expect(again.code).toBe(1);
     expect(again.stderr).toMatch(/-v1 was issued as of .* is not written again.*--supplement/);
     expect(existsSync(join(folder.path, 'again'))).toBe(false);
   }, 300_000);
@@ -140,7 +140,7 @@ describe('custody start', () => {
     writeFileSync(files[0] ?? '', testRsaKey(0).export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
     writeFileSync(files[1] ?? '', makeCertificate({ subject: 'Other', key: testRsaKey(1) }));
     const env = { CUSTODY_REPORT_KEY_FILE: files[0] ?? '', CUSTODY_REPORT_CERTIFICATE_FILE: files[1] ?? '' };
-    const args = ['sources', '--data', join(folder.path, 'elsewhere'), '--config', native.policy];
+    const args = ['start', '--port', '0', '--data', join(folder.path, 'elsewhere'), '--config', native.policy];
     const { code, stderr } = await runCli(args, { cwd: folder.path, env });
     expect([code, stderr]).toEqual([2, expect.stringMatching(/^custody: .*their keys differ\.\n$/)]);
   });

@@ -151,6 +151,20 @@ describe.concurrent('policy and secrets', () => {
     expect(stderr).toMatch(/sources[.[]0/);
   });
 
+  test('policy check tells each fault with line and remedy, and of a good file the hashes to register', async () => {
+    writeFileSync(join(cwd, 'faulty.yaml'), 'tenant: a\nsorces: []\n');
+    const faulty = await custody('policy', 'check', 'faulty.yaml');
+    expect(faulty.code).toBe(2);
+    expect(faulty.stdout).toMatch(/\b2\b.*sorces[\s\S]*Did you mean "sources"\?[\s\S]*1 error/);
+    const example = join(import.meta.dirname, '../../custody.example.yaml');
+    const good = await custody('policy', 'check', example);
+    expect(good.code).toBe(0);
+    expect(good.stdout).toMatch(
+      /: no faults\n {2}policy {3}SHA-256 [0-9a-f]{64}\n {2}content {2}SHA-256 [0-9a-f]{64}\n/,
+    );
+    expect((await custody('policy', 'mend')).code).toBe(2);
+  });
+
   test('a policy file that is no YAML says where', async () => {
     const path = join(cwd, 'broken.yaml');
     writeFileSync(path, 'tenant: acme\nsources: [\n');

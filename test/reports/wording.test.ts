@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import {
+  AUTHORIZATION_MARKS,
+  EVIDENCE_MARKS,
+  RESULT_MARKS,
+  STATE_MARKS,
   bareTime,
   closed,
   formatCount,
@@ -14,6 +18,17 @@ import { makeReportModel } from '../support/report-model.ts';
 
 const model = makeReportModel();
 const find = (id: string) => model.tests.find((entry) => entry.test === id) ?? expect.unreachable(id);
+
+test('a mark is told by its word, never by sign or colour alone, so that it survives greyscale print', () => {
+  for (const marks of [RESULT_MARKS, AUTHORIZATION_MARKS, EVIDENCE_MARKS, STATE_MARKS]) {
+    const all = Object.values(marks);
+    expect(new Set(all.map(({ word }) => word)).size).toBe(all.length);
+    for (const { sign, word } of all) expect([sign.length, word.length > 6]).toEqual([1, true]);
+    // What is good and what is bad has another sign as well.
+    const signs = (tone: string): readonly string[] => all.filter((mark) => mark.tone === tone).map(({ sign }) => sign);
+    expect(signs('good').filter((sign) => signs('bad').includes(sign))).toEqual([]);
+  }
+});
 
 describe('numbers and times', () => {
   test.each([

@@ -25,6 +25,10 @@ Runs the control tests and writes one pack a framework, as DIR/NAME.zip and unpa
 population with its exceptions (NDJSON, CSV, spreadsheet), a sample with its worksheet, OSCAL, a page that searches it all
 offline, and a signed manifest with the programs that verify it. The same log, policy and --as-of give the same bytes.
 
+The PDF is signed inside (PAdES): issued by this service, unchanged since. Custody takes your own RSA key and certificate where
+CUSTODY_REPORT_KEY_FILE (PEM, mode 0600) and CUSTODY_REPORT_CERTIFICATE_FILE (PEM, with its chain) name them; else it makes a
+key and a self-signed certificate in the data folder's keys/, and the report says so.
+
 A report is a draft until it is issued with --issue. An issued report is never written again: what came to light since
 goes into a supplement, which names it and says what has changed.
 

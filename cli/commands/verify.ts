@@ -16,8 +16,9 @@ export const verifyCommand: Command = {
 Usage: custody verify PACK [--key KEY] [--checkpoint FILE] [options]
 
 PACK is a pack as folder or zip; nothing is unpacked to the disk, and no network is used. Verified are the signature of the
-manifest, every file, every population with its exceptions and its sample (drawn again), and every record of the pack:
-its leaf, its place in the tree of its partition, and the way from there to the signed checkpoint.
+manifest, every file, the signature inside report.pdf (that it covers the whole file, and is of the certificate that the
+manifest names), every population with its exceptions and its sample (drawn again), and every record of the pack: its
+leaf, its place in the tree of its partition, and the way from there to the signed checkpoint.
 
 Without --key the key that came with the pack is used: that shows only that the pack fits together. Give the key that the
 issuer publishes (GET /v1/log/keys). With --checkpoint, a signed checkpoint that you kept from before, it is shown that

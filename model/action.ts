@@ -72,6 +72,7 @@ export const ACTIONS = {
   'user.change': 'other',
   'identity.merge': 'other',
   'identity.split': 'other',
+  'identity.state': 'other',
   'user.deactivate': 'revoke',
   'user.reactivate': 'grant',
   'evidence.access': 'other',

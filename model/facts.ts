@@ -187,10 +187,11 @@ export interface Facts {
   /**
    * Accounts are said to be one person (`merge`) or different persons (`split`), each account by every key that it has.
    * One account alone, an e-mail address: it is no longer whose it was. `from` is when it begins to hold; a merge without
-   * one holds for the time before too.
+   * one holds for the time before too. `state`: the first account was tied to exactly the others when it was looked at;
+   * what it was tied to before and is no more has ended.
    */
   readonly identity?: {
-    readonly change: 'merge' | 'split';
+    readonly change: 'merge' | 'split' | 'state';
     readonly accounts: readonly (readonly string[])[];
     readonly method: string;
     readonly from?: Micros;

@@ -17,6 +17,7 @@ export const KEY_TYPES = {
   'gitlab:env': 'hub',
   'gitlab:runner': 'hub',
   'gitlab:user': 'hub',
+  'gitlab:identity': 'hub',
   'gitlab:commit': 'hub',
   'token:jti': 'chain',
   'token:sha256': 'chain',

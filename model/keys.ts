@@ -10,7 +10,7 @@ type GitlabType = Extract<KeyType, `gitlab:${string}`>;
 
 /** A GitLab object by its number within the host: pipeline, job, deployment, merge request, project, user, runner. */
 export function gitlabKey(
-  type: Exclude<GitlabType, 'gitlab:env' | 'gitlab:commit' | 'gitlab:mriid'>,
+  type: Exclude<GitlabType, 'gitlab:env' | 'gitlab:commit' | 'gitlab:mriid' | 'gitlab:identity'>,
   host: unknown,
   id: unknown,
 ): Key | undefined {
@@ -135,4 +135,42 @@ export function vaultKey(type: Extract<KeyType, `vault:${string}`>, cluster: str
 export function k8sCredentialKey(cluster: string, credentialId: unknown): Key | undefined {
   const key = keyOf('k8s:credential-id', cluster, credentialId);
   return key && !key.key.includes('/JTI=') ? keyAs(key, 'session') : key;
+}
+
+/** An identity at a provider as GitLab names it: not yet whose account it is, which only the policy file can say. */
+export interface GitlabIdentity {
+  /** Host of the GitLab. */
+  readonly host: string;
+  /** GitLab's name for the provider: `saml`, `openid_connect`, `group_saml`, `scim`. */
+  readonly provider: string;
+  /** The group's SAML provider, or the group of a SCIM. */
+  readonly number?: number;
+  readonly externUid: string;
+}
+
+/** `gitlab:identity:<host>/<provider>[#<number>]/<extern_uid>`; a "/" or "#" in the provider's name is encoded. */
+export function gitlabIdentityKey(
+  host: unknown,
+  provider: unknown,
+  externUid: unknown,
+  number?: unknown,
+): Key | undefined {
+  const scope = normaliseHost(host);
+  const name = identifier(provider)?.replace(/[/#%]/g, encodeURIComponent);
+  if (scope === undefined || name === undefined || typeof externUid !== 'string') return undefined;
+  const place = decimalId(number);
+  return keyOf('gitlab:identity', `${scope}/${name}${place === undefined ? '' : `#${place}`}`, externUid);
+}
+
+/** What `gitlabIdentityKey` made, read back; undefined for any other key. */
+export function readGitlabIdentity(key: string): GitlabIdentity | undefined {
+  const found = /^gitlab:identity:([^/]+)\/([^/#]+)(?:#(\d{1,15}))?\/(.+)$/s.exec(key);
+  if (!found) return undefined;
+  const [, host = '', provider = '', number, externUid = ''] = found;
+  return {
+    host,
+    provider: provider.replace(/%2F/g, '/').replace(/%23/g, '#').replace(/%25/g, '%'),
+    ...(number !== undefined && { number: Number(number) }),
+    externUid,
+  };
 }

@@ -1,6 +1,7 @@
 import { isInForce } from './policy-inventory.ts';
 import type { Placed } from './policy-inventory.ts';
 import type { Policy } from './policy.ts';
+import type { Family } from './source.ts';
 
 /** What a policy says that cannot be meant, though each field alone is well formed. */
 export interface Contradiction {
@@ -18,6 +19,7 @@ export function contradictionsOf(policy: Policy, secrets?: ReadonlySet<string>):
     ...unknownEnvironments(policy),
     ...sharedAliases(policy),
     ...unanswered(policy),
+    ...strayProviders(policy),
     ...unknownGuardrails(policy),
     ...missingSecrets(policy, secrets),
   ];
@@ -106,6 +108,18 @@ function unanswered({ identities }: Policy): readonly Contradiction[] {
     const field = kind === 'ai_agent' ? 'sponsor' : kind === 'service' ? 'owner' : undefined;
     if (field === undefined || typeof (field === 'sponsor' ? (sponsor ?? owner) : (owner ?? sponsor)) === 'string') return [];
     return [{ severity: 'warning', path: ['identities', index], message: `nobody answers for ${person}`, remedy: `Name a person as \`${field}\`; T-17 and T-19 ask for one.` }];
+  });
+} // prettier-ignore
+
+const PROVIDERS: readonly Family[] = ['okta.log', 'entra', 'keycloak', 'ce'];
+
+/** An issuer that is no registered source's: its people act nowhere, so whoever is tied to them is tied to nobody. */
+function strayProviders({ identity_providers: providers, sources, identities }: Policy): readonly Contradiction[] {
+  return providers.flatMap(({ issuer, provider }, index): readonly Contradiction[] => {
+    const isSource = sources.some(({ family, instance }) => PROVIDERS.includes(family) && issuer.toLowerCase().includes(instance.toLowerCase()));
+    const isListed = identities.some(({ person }) => person.startsWith(`idp:user:${issuer.replace(/\/+$/, '')}/`));
+    if (isSource || isListed) return [];
+    return [{ severity: 'warning', path: ['identity_providers', index, 'issuer'], message: `no source is of ${issuer}, behind ${provider}`, remedy: 'Write the issuer as in the keys of its users (idp:user:<issuer>/<subject>), and register the provider under `sources`.' }];
   });
 } // prettier-ignore
 

@@ -106,6 +106,23 @@ export const identity = z.strictObject({
   ...validity,
 });
 
+/**
+ * The identity provider behind a name that GitLab has for it (`provider` of an identity, `scim`), so that an `extern_uid`
+ * is an account there. Only where the provider gives GitLab the subject by which it names its users itself.
+ */
+export const identityProvider = z.strictObject({
+  /** Host of the GitLab. */
+  gitlab: z.string().min(1),
+  provider: z.string().min(1),
+  /** The group's SAML provider, or the group of a SCIM, where a GitLab has several. */
+  number: z.number().int().positive().optional(),
+  /** As in the keys of its users: `idp:user:<issuer>/<subject>`. */
+  issuer: z.string().min(1),
+  /** What the `extern_uid` is at the provider: its own id of the user, or an e-mail address, which only asserts. */
+  extern_uid: z.enum(['subject', 'email']).default('subject'),
+  ...validity,
+});
+
 /** Whether an entry holds at a moment: `from <= at < to`; an end that is absent or null has not come. */
 export function isInForce(
   { from, to }: { readonly from?: Micros | undefined; readonly to?: Micros | null | undefined },

@@ -52,7 +52,8 @@ export const poll = z.strictObject({
   /** The server: `https://acme.okta.com`, `https://gitlab.acme.com`, the endpoint of S3. */
   url: address,
   auth,
-  interval_seconds: seconds.min(1).max(86_400).default(60),
+  /** A minute where it is left out; an hour for the users of a GitLab, of which each round reads all. */
+  interval_seconds: seconds.min(1).max(86_400).optional(),
   /** How far back each round looks again, for what comes late. Repeats are known and left out. */
   overlap_seconds: seconds.min(0).max(604_800).optional(),
   /** Where the first round begins; a week back if it is left out. */

@@ -1,6 +1,15 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { approverGroup, automation, environments, exception, identity, project, role } from './policy-inventory.ts';
+import {
+  approverGroup,
+  automation,
+  environments,
+  exception,
+  identity,
+  identityProvider,
+  project,
+  role,
+} from './policy-inventory.ts';
 import { parameters } from './policy-parameters.ts';
 import {
   accessReview,
@@ -115,6 +124,8 @@ export const policySchema = z.strictObject({
   kept_checkpoints: z.array(keptCheckpoint).optional(),
   conformance: z.array(conformance).default([]),
   identities: z.array(identity).default([]),
+  /** Which identity provider stands behind the name that a GitLab has for it. */
+  identity_providers: z.array(identityProvider).default([]),
   parameters: parameters.prefault({}),
   /** Variables of a pipeline whose values are kept, and the system that a request id in them belongs to. */
   pipeline_variables: z

@@ -14,6 +14,7 @@ export const SOURCES = [
   'teleport.event',
   'ssf.set',
   'github.audit',
+  'gitlab.users',
 ] as const;
 /** A source, or Custody itself, for which there is no door. */
 export type Source = (typeof SOURCES)[number] | 'custody.self';
@@ -38,6 +39,7 @@ export const FAMILIES = [
   'teleport',
   'ssf',
   'github.audit',
+  'gitlab.users',
 ] as const;
 export type Family = (typeof FAMILIES)[number];
 
@@ -66,6 +68,7 @@ const FAMILY_OF: Record<Source, Family> = {
   'teleport.event': 'teleport',
   'ssf.set': 'ssf',
   'github.audit': 'github.audit',
+  'gitlab.users': 'gitlab.users',
 };
 
 /** The family, and so the topic, to which a source belongs. */

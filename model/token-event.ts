@@ -74,6 +74,12 @@ export const tokenRefSchema = z
   .refine((ref) => Boolean((ref.iss && ref.jti) || ref.sha256), 'needs iss and jti, or sha256')
   .meta({ anyOf: [needed('iss', 'jti'), needed('sha256')] });
 
+/** GitLab's claim `user_identities` (sources.md 1.4), as the ID token has it: a user of GitLab's accounts at providers. */
+const userIdentities = z
+  .array(z.looseObject({ provider: text, extern_uid: text }))
+  .max(16)
+  .nullish();
+
 /** A party as the issuer names it: whose rights, or who acts. */
 export const partyRefSchema = z.looseObject({
   kind: z.enum(['human', 'service', 'ai_agent', 'system', 'unknown']).nullish(),
@@ -93,6 +99,7 @@ export const partyRefSchema = z.looseObject({
     })
     .nullish(),
   aliases: z.array(z.looseObject({ iss: text, sub: text })).nullish(),
+  user_identities: userIdentities,
 });
 
 export const approvalSchema = z.looseObject({
@@ -141,6 +148,7 @@ export const tokenEventDataSchema = z.looseObject({
       config_ref: optionalText,
       config_sha: optionalText,
       user_id: optionalText,
+      user_identities: userIdentities,
     })
     .nullish(),
   workload: z

@@ -75,7 +75,11 @@ function answerFor(
   // prettier-ignore
   const explanation = identities.explain(key, at);
   const named = new Set([key, ...explanation.reasons.flatMap((reason) => [reason.from, reason.to])]);
-  if (explanation.person === undefined && !accounts.some((account) => named.has(account.key)))
+  if (
+    explanation.person === undefined &&
+    explanation.unknown.length === 0 &&
+    !accounts.some((account) => named.has(account.key))
+  )
     throw new Problem('not_found', 'No event and no entry of the policy file names this account.');
   const person = explanation.person && personWith(explanation.person.person, accounts, identities, at);
   const same = other === undefined ? undefined : identities.sameParty({ kind: 'unknown', key }, { kind: 'unknown', key: other }, at); // prettier-ignore

@@ -7,12 +7,13 @@ import type { Truth } from '../model/truth.ts';
 import type { StoredEvent } from '../store/stored-event.ts';
 import { bondsOfChanges } from './identities/bonds.ts';
 import type { Vouched } from './identities/bonds.ts';
+import { claimBonds, isExternal, mapExternal, stateBonds } from './identities/external-bonds.ts';
 import { mailBonds } from './identities/mail-bonds.ts';
 import { sightingsOf } from './identities/parties-of.ts';
 import type { Sighting } from './identities/parties-of.ts';
 import { explainAccount } from './identities/explain.ts';
 import type { Explanation } from './identities/explain.ts';
-import { createReach } from './identities/reach.ts';
+import { createReach, holds } from './identities/reach.ts';
 import type { Reached } from './identities/reach.ts';
 
 /** Who stands behind an account, and how that is known. */
@@ -59,17 +60,24 @@ export function vouchedOf(sightings: readonly Sighting[], changes: readonly Stor
   for (const { actor, event } of sightings)
     for (const alias of actor.aliases ?? []) {
       const id = `${actor.key}\u0000${alias}`;
-      if (alias !== actor.key && !aliases.has(id))
+      if (alias !== actor.key && !isExternal(alias) && !aliases.has(id))
         aliases.set(id, { key: actor.key, other: alias, grade: 'exact', event, method: 'issuer' });
     }
-  return [...aliases.values(), ...bondsOfChanges(changes), ...mailBonds(sightings, changes)];
+  return [
+    ...aliases.values(),
+    ...claimBonds(sightings),
+    ...stateBonds(changes),
+    ...bondsOfChanges(changes),
+    ...mailBonds(sightings, changes),
+  ];
 }
 
 /** Builds the resolver from the policy file's identities, which stand first, and from what events vouch for. */
 export function createIdentities(policy: Policy, vouched: readonly Vouched[]): Identities {
   const registered = indexEntries(policy.identities);
   const persons = new Map(policy.identities.map((entry) => [entry.person, entry]));
-  const reach = createReach(vouched);
+  const external = mapExternal(vouched, policy);
+  const reach = createReach(external.bonds);
   const personOf = (key: string, at?: Micros): Person | undefined => {
     if (key === '') return undefined;
     const reached = reach.reach(key, at);
@@ -105,7 +113,12 @@ export function createIdentities(policy: Policy, vouched: readonly Vouched[]): I
       const person = personOf(key, at);
       const entriesOf = (one: string): readonly Entry[] =>
         (registered.get(one) ?? []).filter((entry) => isValid(entry, at));
-      return explainAccount(key, person, { reached: reach.reach(key, at), entriesOf, ownKeys });
+      return explainAccount(key, person, {
+        reached: reach.reach(key, at),
+        entriesOf,
+        ownKeys,
+        unknownOf: (one) => external.unknownOf(one).filter((bond) => holds(bond, at)),
+      });
     },
     partyOf(actor, at) {
       const person = resolve(actor, at);

@@ -30,6 +30,11 @@ export const jobClaims = z.looseObject({
   pipeline_id: z.string(),
   job_id: z.string(),
   user_id: z.string(),
+  // Only where the user allowed it.
+  user_identities: z
+    .array(z.looseObject({ provider: z.string().min(1), extern_uid: z.string().min(1) }))
+    .max(16)
+    .optional(),
   ref: z.string(),
   ref_protected: z.enum(['true', 'false']),
   sha: z.string(),

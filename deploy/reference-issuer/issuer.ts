@@ -161,10 +161,11 @@ function describe(
   rule: Rule | undefined,
   role: string,
 ): CommonData {
-  const { project_id, project_path, pipeline_id, job_id, user_id, ref, sha, runner_id, environment } = claims;
+  const { project_id, project_path, pipeline_id, job_id, user_id, user_identities, ref, sha, runner_id, environment } =
+    claims;
   const account = /^arn:aws:iam::(\d{12}):/.exec(role)?.[1];
   return {
-    subject: { kind: 'human', iss: gitlab.issuer, sub: user_id },
+    subject: { kind: 'human', iss: gitlab.issuer, sub: user_id, ...(user_identities !== undefined && { user_identities }) },
     audience: ['sts.amazonaws.com'],
     scope: rule === undefined ? [] : [rule.job],
     ci: {

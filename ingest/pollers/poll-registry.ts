@@ -5,6 +5,7 @@ import type { Family } from '../../model/source.ts';
 import { pollCloudtrail } from './cloudtrail.ts';
 import { pollEntra } from './entra.ts';
 import { pollGitlabAudit } from './gitlab-audit.ts';
+import { pollGitlabUsers } from './gitlab-users.ts';
 import { pollHoop } from './hoop.ts';
 import { pollKeycloak } from './keycloak.ts';
 import { pollOkta } from './okta.ts';
@@ -14,6 +15,7 @@ import type { PollSource } from './poll-source.ts';
 const POLLS: Partial<Record<Family, PollSource>> = {
   'okta.log': pollOkta,
   'gitlab.audit': pollGitlabAudit,
+  'gitlab.users': pollGitlabUsers,
   entra: pollEntra,
   'aws.cloudtrail': pollCloudtrail,
   keycloak: pollKeycloak,
@@ -27,6 +29,11 @@ export interface RegisteredPoll {
   readonly installation: PolicySource;
   readonly poll: PolicyPoll;
   readonly source: PollSource;
+}
+
+/** Seconds between two rounds: what the policy file says, what the source needs, or a minute. */
+export function intervalOf({ poll, source }: Pick<RegisteredPoll, 'poll' | 'source'>): number {
+  return poll.interval_seconds ?? source.intervalSeconds ?? 60;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Settled } from '../intake/deps.ts';
 import { Problem } from '../../model/problem.ts';
 import { toProblem } from '../../model/problem-details.ts';
-import { pollsOf } from './poll-registry.ts';
+import { intervalOf, pollsOf } from './poll-registry.ts';
 import type { RegisteredPoll } from './poll-registry.ts';
 import { readCursor, readState, writeState } from './poll-state.ts';
 import type { PollState } from './poll-state.ts';
@@ -73,8 +73,8 @@ export function createPollService(deps: PollServiceDeps): PollService {
 
   async function loop(entry: Entry): Promise<void> {
     const { signal } = stopping;
-    const { id, poll } = entry.registered;
-    const everyMs = poll.interval_seconds * 1_000;
+    const { id } = entry.registered;
+    const everyMs = intervalOf(entry.registered) * 1_000;
     // Polls that start together spread over their first interval's tenth.
     let pauseMs = deps.random() * Math.min(everyMs / 10, 5_000);
     while (!signal.aborted) {
@@ -123,11 +123,16 @@ export function createPollService(deps: PollServiceDeps): PollService {
         id,
         what: source.what,
         url: poll.url,
-        interval_seconds: poll.interval_seconds,
-        cursor: readCursor(deps.index, id) ?? null,
+        interval_seconds: intervalOf({ poll, source }),
+        cursor: shownCursor(source, readCursor(deps.index, id)),
         ...readState(deps.index, id),
       })),
   };
+}
+
+function shownCursor(source: RegisteredPoll['source'], cursor: unknown): unknown {
+  if (cursor === undefined) return null;
+  return source.shown === undefined ? cursor : source.shown(cursor);
 }
 
 /** One round, and a note of how it ended. */

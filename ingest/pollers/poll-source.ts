@@ -11,6 +11,8 @@ export interface Portion {
   readonly body: Buffer;
   /** JSON that the poll is given again at its next round, also after a crash; undefined: what was said before stands. */
   readonly cursor: unknown;
+  /** Nothing follows: a round that may have no more pages ends whole all the same, and does not begin at once anew. */
+  readonly isLast?: boolean;
 }
 
 /** What a poll is given for a round. Times are milliseconds of the epoch. */
@@ -21,6 +23,8 @@ export interface Round {
   readonly cursor: unknown;
   readonly http: PollHttp;
   readonly now: number;
+  /** The time at which it is asked: where a round is long, what is seen at its end was not seen at its beginning. */
+  readonly clock: () => number;
   /** Tells whoever watches something that is neither a page nor a fault. */
   readonly say: (text: string) => void;
 }
@@ -34,6 +38,10 @@ export interface PollSource {
    * `on`: it goes on where it was, and repeats come only after a fault.
    */
   readonly reads: 'again' | 'on';
+  /** Seconds between two rounds where the policy file says nothing; a minute where this does not either. */
+  readonly intervalSeconds?: number;
+  /** What of the cursor is shown to people; all of it where this is left out. */
+  readonly shown?: (cursor: unknown) => unknown;
   /** Servers that it speaks to beside that of `url`. */
   readonly origins?: (poll: PolicyPoll) => readonly string[];
   /**

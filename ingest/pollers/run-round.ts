@@ -55,6 +55,7 @@ export function createRunner(deps: PollDeps, registered: RegisteredPoll): Runner
         cursor: readCursor(deps.index, id),
         http: connect(signal, (text) => tell({ say: text })),
         now: Math.floor(deps.now() / 1_000),
+        clock: () => Math.floor(deps.now() / 1_000),
         say: (text: string) => tell({ say: text }),
       };
       for await (const portion of registered.source.round(given)) {
@@ -65,7 +66,7 @@ export function createRunner(deps: PollDeps, registered: RegisteredPoll): Runner
         sum.records += taken.records;
         sum.repeats += taken.repeats;
         tell({ page: sum.pages, records: sum.records, repeats: sum.repeats });
-        if (sum.pages < registered.poll.max_pages) continue;
+        if (sum.pages < registered.poll.max_pages || portion.isLast === true) continue;
         isWhole = false;
         break;
       }

@@ -10,7 +10,7 @@ import { ciFacts, credentialFacts, decisionFacts, requestFacts, reviewFacts, tar
 import { identityFacts } from './issuer-identity.ts';
 import { addTokenLinks } from './issuer-links.ts';
 import type { TokenLinks, TokenPhase } from './issuer-links.ts';
-import { addPartyKeys, readParties, readParty } from './issuer-parties.ts';
+import { addPartyKeys, noteStrayClaims, readParties, readParty } from './issuer-parties.ts';
 import type { Party } from './issuer-parties.ts';
 import { at, getString, getStamp, isObject, needStamp, needString, openDoc, partOf, refusalOf } from './read.ts';
 import type { Doc, JsonObject } from './read.ts';
@@ -159,6 +159,7 @@ function addParties(draft: Draft, data: Doc, kind: Kind, links: TokenLinks, sour
     if (other && other.ref.key !== party?.ref.key && other.ref.key !== subject?.ref.key)
       addPartyKeys(draft, other, 'mentions');
   }
+  noteStrayClaims(data, [party, subject, requester, decider, ...actors]);
   return compact<Parties>({
     actor: party?.ref ?? issuerItself(data, kind, links, source),
     onBehalfOf: subject && subject.ref.key !== party?.ref.key ? subject.ref : undefined,

@@ -5,6 +5,7 @@ import { custodySelf } from './custody-self.ts';
 import { entraLog } from './entra-log.ts';
 import { githubAudit } from './github-audit.ts';
 import { gitlabAuditRest, gitlabAuditStream } from './gitlab-audit.ts';
+import { gitlabUsers } from './gitlab-users.ts';
 import { gitlabWebhook } from './gitlab-webhook.ts';
 import { hoopEvent } from './hoop-event.ts';
 import { oktaLog } from './okta-log.ts';
@@ -32,6 +33,7 @@ const ADAPTERS: Partial<Record<Source, SourceAdapter>> = {
   'teleport.event': teleportEvent,
   'ssf.set': ssfSet,
   'github.audit': githubAudit,
+  'gitlab.users': gitlabUsers,
 };
 
 /** The adapter of a source; undefined for a source whose adapter is not built yet. */

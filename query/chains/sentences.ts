@@ -59,6 +59,7 @@ const VERBS: Readonly<Record<string, string>> = {
   'config.change': 'changed the configuration|of',
   'identity.merge': 'said that accounts are one person|:',
   'identity.split': 'said that accounts are different persons|:',
+  'identity.state': 'told which identities are tied to|',
 };
 
 /**

@@ -26,7 +26,7 @@ const STATES: readonly Action[] = [
 ]; // prettier-ignore
 
 /** What registers said of accounts, at any time before: whoever was one person once may be two by now. */
-const IDENTITIES: readonly Action[] = ['identity.merge', 'identity.split'];
+const IDENTITIES: readonly Action[] = ['identity.merge', 'identity.split', 'identity.state'];
 
 const DAY_US = 86_400_000_000;
 /** How far back a doing may still matter, and how far a state: as long as evidence is kept at least (controls.md 2.3). */

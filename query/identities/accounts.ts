@@ -57,7 +57,7 @@ export async function readIdentityChanges(
   tenant: string,
   asOfMs: number,
 ): Promise<readonly StoredEvent[]> {
-  const actions = ['identity.merge', 'identity.split'];
+  const actions = ['identity.merge', 'identity.split', 'identity.state'];
   return (await reader.read(findActionEvents(tenant, actions, 0, END_OF_TIME, asOfMs))).map(toStoredEvent);
 }
 

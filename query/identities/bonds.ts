@@ -11,8 +11,10 @@ export interface Vouched {
   readonly other: string;
   readonly grade: 'exact' | 'asserted';
   readonly event: string;
-  /** `issuer`, `email`, or how the register knows: `scim`, `saml`, `user_identities`, `admin`. */
+  /** `issuer`, `email`, `extern_uid`, or how the register knows: `scim`, `saml`, `user_identities`, `admin`. */
   readonly method?: string;
+  /** The identity at a provider, by GitLab's name for it, that ties the two together. */
+  readonly through?: string;
   /** When it holds: `from <= t < to`, microseconds UTC; a missing end is open. */
   readonly from?: Micros;
   readonly to?: Micros;
@@ -38,7 +40,7 @@ export function bondsOfChanges(events: Iterable<StoredEvent>): readonly Vouched[
   const pairs = new Map<string, Change[]>();
   for (const event of events) {
     const { identity } = event.facts;
-    if (identity === undefined || event.outcome !== 'success') continue;
+    if (identity === undefined || identity.change === 'state' || event.outcome !== 'success') continue;
     const change = { identity, at: identity.from ?? event.occurredAt, ref: event.ref, event: event.event };
     for (const pair of pairsOf(identity.accounts)) pairs.set(pair, [...(pairs.get(pair) ?? []), change]);
   }

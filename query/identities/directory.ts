@@ -3,7 +3,7 @@ import { formatMicros } from '../../model/time.ts';
 import type { Micros } from '../../model/time.ts';
 import type { Identities } from '../identity.ts';
 import type { Account } from './accounts.ts';
-import type { Claim, Reason } from './explain.ts';
+import type { Claim, Reason, UnknownIdentity } from './explain.ts';
 
 /** An account as the directory shows it. Times are UTC, six digits, "Z". */
 export interface ShownAccount {
@@ -37,8 +37,18 @@ export interface Directory {
   readonly persons: readonly ShownPerson[];
   readonly unresolved: readonly ShownAccount[];
   readonly conflicts: readonly ShownConflict[];
+  /** Providers that events name and the policy file does not, with how many accounts they are said to tie to somebody. */
+  readonly unknownProviders: readonly UnknownProvider[];
   /** Whether there are more accounts than were looked at. */
   readonly cut: boolean;
+}
+
+/** GitLab's name for a provider behind which nobody is known. */
+export interface UnknownProvider {
+  readonly gitlab: string;
+  readonly provider: string;
+  readonly number?: number;
+  readonly accounts: number;
 }
 
 /**
@@ -53,9 +63,11 @@ export function buildDirectory(
   const persons = new Map<string, ShownPerson>();
   const unresolved: ShownAccount[] = [];
   const conflicts: ShownConflict[] = [];
+  const unknown = new Map<string, UnknownProvider>();
   for (const account of accounts) {
     const shown = showAccount(account);
-    const { person, reasons, conflict } = identities.explain(account.key, at);
+    const { person, reasons, conflict, unknown: stray } = identities.explain(account.key, at);
+    for (const identity of stray) countProvider(unknown, identity);
     if (conflict.length > 0) conflicts.push({ ...shown, claims: conflict });
     if (person === undefined) {
       if (conflict.length === 0) unresolved.push(shown);
@@ -73,7 +85,14 @@ export function buildDirectory(
     });
   }
   const inOrder = [...persons.values()].toSorted((a, b) => (a.person < b.person ? -1 : 1));
-  return { persons: inOrder, unresolved, conflicts, cut };
+  const unknownProviders = [...unknown].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
+  return { persons: inOrder, unresolved, conflicts, unknownProviders, cut };
+}
+
+function countProvider(counts: Map<string, UnknownProvider>, { host, provider, number }: UnknownIdentity): void {
+  const id = `${host} ${provider} ${number ?? ''}`;
+  const accounts = (counts.get(id)?.accounts ?? 0) + 1;
+  counts.set(id, { gitlab: host, provider, ...(number === undefined ? {} : { number }), accounts });
 }
 
 /** An account with its times as text. */

@@ -1,5 +1,8 @@
+import { readGitlabIdentity } from '../../model/keys.ts';
+import type { GitlabIdentity } from '../../model/keys.ts';
 import type { Policy } from '../../model/policy.ts';
 import { formatMicros } from '../../model/time.ts';
+import type { Vouched } from './bonds.ts';
 import type { Person } from '../identity.ts';
 import type { Reached } from './reach.ts';
 
@@ -8,8 +11,10 @@ export interface Reason {
   readonly from: string;
   readonly to: string;
   readonly grade: 'exact' | 'asserted';
-  /** `policy`, `scim`, `saml`, `user_identities`, `admin`, `issuer`, `email`, or the method that the policy file names. */
+  /** `policy`, `scim`, `saml`, `extern_uid`, `user_identities`, `admin`, `issuer`, `email`, or the method that the policy file names. */
   readonly method: string;
+  /** What GitLab says: who the account is at a provider, by GitLab's name for it. The policy file says whose name it is. */
+  readonly through?: GitlabIdentity;
   /** The event that says so; absent for the policy file and for a provider's own account. */
   readonly event?: string;
   /** UTC, six digits, "Z"; `from <= t < to`. Absent: open. */
@@ -32,6 +37,16 @@ export interface Explanation {
   readonly reasons: readonly Reason[];
   /** Whom it is said to be where that is more than one: then none of it can be relied on. */
   readonly conflict: readonly Claim[];
+  /** Identities at providers that the policy file does not know: they tie the account to nobody. */
+  readonly unknown: readonly UnknownIdentity[];
+}
+
+/** An identity at a provider behind which nobody is known, because `identity_providers` does not name it. */
+export interface UnknownIdentity extends GitlabIdentity {
+  readonly event: string;
+  /** UTC, six digits, "Z"; absent: open. */
+  readonly valid_from?: string;
+  readonly valid_to?: string;
 }
 
 type Entry = Policy['identities'][number];
@@ -42,6 +57,8 @@ interface Known {
   readonly entriesOf: (key: string) => readonly Entry[];
   /** Identities at a provider among what was reached, the best first. */
   readonly ownKeys: (reached: readonly Reached[]) => readonly Reached[];
+  /** Bonds of a key at that moment behind which nobody is known. */
+  readonly unknownOf: (key: string) => readonly Vouched[];
 }
 
 /** Tells why an account is a person's, and whether anything says that it is another's too. Pure. */
@@ -54,6 +71,23 @@ export function explainAccount(key: string, person: Person | undefined, known: K
     conflict: isConflict(claims)
       ? claims.map(({ person: one, grade, reasons }) => ({ person: one, grade, reasons }))
       : [],
+    unknown: unknownIdentities(known),
+  };
+}
+
+function unknownIdentities({ reached, unknownOf }: Known): readonly UnknownIdentity[] {
+  const found = new Map<string, UnknownIdentity>();
+  for (const bond of reached.flatMap(({ key }) => unknownOf(key))) {
+    const identity = readGitlabIdentity(bond.other);
+    if (identity !== undefined) found.set(bond.other, { ...identity, event: bond.event, ...validityOf(bond) });
+  }
+  return [...found.values()];
+}
+
+function validityOf({ from, to }: Vouched): Pick<Reason, 'valid_from' | 'valid_to'> {
+  return {
+    ...(from === undefined ? {} : { valid_from: formatMicros(from) }),
+    ...(to === undefined ? {} : { valid_to: formatMicros(to) }),
   };
 }
 
@@ -97,14 +131,15 @@ function wayTo(step: Reached, reached: readonly Reached[]): readonly Reason[] {
   const way: Reason[] = [];
   for (let one: Reached | undefined = step; one?.bond && one.via !== undefined; one = byKey.get(one.via)) {
     const { bond, via, key } = one;
+    const through = bond.through === undefined ? undefined : readGitlabIdentity(bond.through);
     way.push({
       from: via,
       to: key,
       grade: bond.grade,
       method: bond.method ?? 'issuer',
+      ...(through === undefined ? {} : { through }),
       event: bond.event,
-      ...(bond.from === undefined ? {} : { valid_from: formatMicros(bond.from) }),
-      ...(bond.to === undefined ? {} : { valid_to: formatMicros(bond.to) }),
+      ...validityOf(bond),
       ...(bond.ended === undefined ? {} : { ended_by: bond.ended }),
     });
   }

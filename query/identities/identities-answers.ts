@@ -1,5 +1,5 @@
 import type { Truth } from '../../model/truth.ts';
-import type { Directory, ShownAccount, ShownConflict, ShownPerson } from './directory.ts';
+import type { Directory, ShownAccount, ShownConflict, ShownPerson, UnknownProvider } from './directory.ts';
 import type { Explanation } from './explain.ts';
 
 export const IDENTITY_VIEWS = ['persons', 'unresolved', 'conflicts'] as const;
@@ -11,6 +11,8 @@ interface Page {
   /** What to give as `after` for the next page; null at the end. */
   readonly next: string | null;
   readonly cut: boolean;
+  /** Names of providers under which accounts are tied to somebody, and nobody knows to whom. */
+  readonly unknown_providers: readonly UnknownProvider[];
 }
 
 /** A page of `GET /v1/identities`. */
@@ -38,7 +40,7 @@ export function pageOf(
   view: IdentityView,
   { after, limit, kind }: { readonly after?: string; readonly limit: number; readonly kind?: string },
 ): PageAnswer {
-  const { persons, unresolved, conflicts, cut } = directory;
+  const { persons, unresolved, conflicts, cut, unknownProviders: unknown_providers } = directory;
   const counts = { persons: persons.length, unresolved: unresolved.length, conflicts: conflicts.length };
   const take = <Item extends { readonly kind: string }>(
     items: readonly Item[],
@@ -49,7 +51,7 @@ export function pageOf(
     const last = shown.at(-1);
     return { items: shown, next: rest.length > limit && last !== undefined ? keyOf(last) : null };
   };
-  if (view === 'persons') return { view, counts, cut, ...take(persons, (item) => item.person) };
-  if (view === 'unresolved') return { view, counts, cut, ...take(unresolved, (item) => item.key) };
-  return { view, counts, cut, ...take(conflicts, (item) => item.key) };
+  if (view === 'persons') return { view, counts, cut, unknown_providers, ...take(persons, (item) => item.person) };
+  if (view === 'unresolved') return { view, counts, cut, unknown_providers, ...take(unresolved, (item) => item.key) };
+  return { view, counts, cut, unknown_providers, ...take(conflicts, (item) => item.key) };
 }

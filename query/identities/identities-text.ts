@@ -1,3 +1,4 @@
+import type { GitlabIdentity } from '../../model/keys.ts';
 import { printable } from '../escape.ts';
 import type { Reason } from './explain.ts';
 import type { ShownAccount, ShownConflict, ShownPerson } from './directory.ts';
@@ -7,6 +8,7 @@ const METHODS: Readonly<Record<string, string>> = {
   policy: 'the policy file',
   scim: 'SCIM',
   saml: 'SAML',
+  extern_uid: "GitLab's users",
   user_identities: "GitLab's claim user_identities",
   admin: 'an administrator',
   issuer: 'an alias that the issuer vouches for',
@@ -39,11 +41,20 @@ export function pageText(page: PageAnswer): string {
   const cut = page.cut
     ? ['', 'There are more accounts than are looked at; those whose names come last are left out.']
     : [];
+  const providers = page.unknown_providers.map(({ gitlab, provider, number, accounts }) => `  ${printable(provider)}${number === undefined ? '' : ` ${number}`} of ${printable(gitlab)}: ${count(accounts, 'account', 'accounts')}`); // prettier-ignore
+  const unknown =
+    providers.length === 0
+      ? []
+      : [
+          '',
+          'Providers that the policy file does not know (identity_providers), so their names tie nobody',
+          ...providers,
+        ];
   const hint =
     view === 'persons' && counts.unresolved + counts.conflicts > 0
       ? ['', 'See also: custody identities --view unresolved, --view conflicts']
       : [];
-  return `${[head, '', VIEWS[view], ...(rows.length === 0 ? [`  ${empty}`] : rows), ...more, ...cut, ...hint].join('\n')}\n`;
+  return `${[head, '', VIEWS[view], ...(rows.length === 0 ? [`  ${empty}`] : rows), ...more, ...unknown, ...cut, ...hint].join('\n')}\n`;
 }
 
 /** Why an account is somebody's, whose else it is said to be, and the other accounts of the same person. */
@@ -73,6 +84,10 @@ export function answerText(answer: AccountAnswer): string {
     lines.push('', 'CONFLICT: it is said to be more than one');
     for (const claim of explanation.conflict)
       lines.push(`  ${printable(claim.person)} (${claim.grade})`, ...reasonLines(claim.reasons, '  '));
+  }
+  if (explanation.unknown.length > 0) {
+    lines.push('', 'Not known who stands behind: the policy file names no such provider under identity_providers');
+    lines.push(...explanation.unknown.map((one) => `  ${identityText(one)}, ${printable(one.event)}${spanText(one)}`));
   }
   if (compared !== undefined) {
     const words = { true: 'are one party', false: 'are two parties', unknown: 'cannot be told apart or together' };
@@ -104,11 +119,19 @@ function reasonLines(reasons: readonly Reason[], indent: string): readonly strin
   return reasons.map((reason) => {
     const by = METHODS[reason.method] ?? `the policy file (${printable(reason.method)})`;
     const event = reason.event === undefined ? '' : `, ${printable(reason.event)}`;
-    const since = reason.valid_from === undefined ? '' : `, from ${reason.valid_from}`;
-    const until = reason.valid_to === undefined ? '' : `, until ${reason.valid_to}`;
+    const told = reason.through === undefined ? '' : ` (${identityText(reason.through)})`;
     const ended = reason.ended_by === undefined ? '' : ` by ${printable(reason.ended_by)}`;
-    return `${indent}  = ${printable(reason.to)}: ${reason.grade}, by ${by}${event}${since}${until}${ended}`;
+    return `${indent}  = ${printable(reason.to)}: ${reason.grade}, by ${by}${told}${event}${spanText(reason)}${ended}`;
   });
+}
+
+function identityText({ host, provider, number, externUid }: GitlabIdentity): string {
+  const name = `${printable(provider)}${number === undefined ? '' : ` ${number}`}`;
+  return `extern_uid "${printable(externUid)}" of provider ${name} at ${printable(host)}`;
+}
+
+function spanText({ valid_from: from, valid_to: to }: Pick<Reason, 'valid_from' | 'valid_to'>): string {
+  return `${from === undefined ? '' : `, from ${from}`}${to === undefined ? '' : `, until ${to}`}`;
 }
 
 function nameOf(person: ShownPerson): string {

@@ -133,6 +133,7 @@ export const OCSF_PLACES: Readonly<Record<Action, OcsfPlace>> = {
   'user.change': place(3001, OTHER_ACTIVITY, '3007'),
   'identity.merge': place(3001, OTHER_ACTIVITY, '3007'),
   'identity.split': place(3001, OTHER_ACTIVITY, '3007'),
+  'identity.state': place(3001, OTHER_ACTIVITY, '3007'),
   'user.deactivate': place(3001, 5, '3007'),
   'user.reactivate': place(3001, 2, '3007'),
   'evidence.access': place(3004, 2),

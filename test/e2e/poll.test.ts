@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { POLL_SECRETS, pollSource } from '../support/poll-harness.ts';
 import { runCli, startServer } from '../support/run-cli.ts';
 import { oktaApi, oktaEvent } from '../support/scripted-apis.ts';
+import { externUid, gitlabUsersApi } from '../support/scripted-users.ts';
 import { BADLY_BEHAVED, startScriptedServer } from '../support/scripted-server.ts';
 import type { ScriptedServer } from '../support/scripted-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -18,10 +19,14 @@ let folder: Awaited<ReturnType<typeof tempFolder>>;
 let server: ScriptedServer;
 const api = () => oktaApi(60, Date.now() - 5_000, 31);
 
-async function configure(url: string, secrets: Record<string, string> = POLL_SECRETS): Promise<readonly string[]> {
+async function configure(
+  url: string,
+  secrets: Record<string, string> = POLL_SECRETS,
+  sources: readonly object[] = [pollSource('okta.log', url, { interval_seconds: 1, page_size: 20 })],
+  more: object = {},
+): Promise<readonly string[]> {
   const config = join(folder.path, 'custody.yaml');
-  const source = pollSource('okta.log', url, { interval_seconds: 1, page_size: 20 });
-  await writeFile(config, stringify({ tenant: 'acme', sources: [source] }));
+  await writeFile(config, stringify({ tenant: 'acme', sources, ...more }));
   const file = join(folder.path, 'custody.secrets.yaml');
   await writeFile(file, stringify(secrets));
   await chmod(file, 0o600);
@@ -59,6 +64,24 @@ describe('custody poll', () => {
       expect(stdout + stderr).not.toMatch(/okta-api-token|a-token-that/);
     const unknown = await runCli(['poll', '--once', '--source', 'entra', ...common]);
     expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('it has okta.log/acme.okta.example')]);
+  });
+
+  test('custody identities tells what the users of a GitLab say of who is who, and until when', async () => {
+    const users = gitlabUsersApi(3);
+    server = await startScriptedServer(users.script);
+    const [saml, host] = ['https://idp.example', 'gitlab.acme.example'];
+    const providers = [{ gitlab: host, provider: 'saml', issuer: saml }];
+    const common = await configure(server.url, POLL_SECRETS, [pollSource('gitlab.users', server.url)], { identity_providers: providers }); // prettier-ignore
+    const user = users.events[1] ?? {};
+    const poll = await runCli(['poll', '--once', ...common]);
+    expect([poll.code, poll.stdout]).toEqual([0, expect.stringContaining('3 new')]);
+    const between = new Date().toISOString();
+    user['identities'] = [{ provider: 'corp-ldap', extern_uid: 'uid=2', saml_provider_id: null }];
+    expect((await runCli(['poll', '--once', ...common])).stdout).toContain('1 new');
+    const then = await runCli(['identities', `gitlab:user:${host}/2`, '--at', between, ...common]);
+    const uid = externUid(2);
+    expect(then.stdout).toContain(`is idp:user:${saml}/${uid}`);
+    expect(then.stdout).toMatch(new RegExp(`= idp:user:${saml}/${uid}: exact, by GitLab's users \\(extern_uid "${uid}" of provider saml at ${host}\\), event:gitlab\\.users/2@\\S+, from 20\\S+, until 20\\S+ by event:gitlab\\.users/2@`)); // prettier-ignore
   });
 
   test('custody start polls in the background, and goes on after kill -9 where it was', async () => {

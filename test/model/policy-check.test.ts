@@ -41,6 +41,15 @@ describe('the check of a policy file', () => {
     expect(checkPolicy(text, new Set(['other'])).faults).toMatchObject([{ line: 4, severity: 'error' }]);
   });
 
+  test('an identity provider whose issuer no source and no person has is told, in the line of the issuer', () => {
+    const text = (issuer: string): string =>
+      `sources:\n  - { family: okta.log, instance: acme.okta.com }\nidentity_providers:\n  - gitlab: git.acme.com\n    provider: saml\n    issuer: ${issuer}\n`;
+    expect(checkPolicy(text('https://acme.okta.com')).faults).toEqual([]);
+    expect(checkPolicy(text('https://acme.okat.com')).faults).toMatchObject([
+      { line: 6, severity: 'warning', message: 'no source is of https://acme.okat.com, behind saml' },
+    ]);
+  });
+
   test('all faults are told at once', () => {
     expect(new Set(checkPolicy('a: 1\nb: 2\ntenant: 3\n').faults.map(({ line }) => line))).toEqual(new Set([1, 2, 3]));
   });

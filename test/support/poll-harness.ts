@@ -30,6 +30,7 @@ export function pollSource(family: string, url: string, more: Readonly<Record<st
   const all: Readonly<Record<string, { readonly instance: string; readonly auth: object }>> = {
     'okta.log': { instance: 'acme.okta.example', auth: { kind: 'ssws', secret: 'okta_api' } },
     'gitlab.audit': { instance: 'gitlab.acme.example', auth: { kind: 'header', name: 'PRIVATE-TOKEN', secret: 'gitlab_api' } },
+    'gitlab.users': { instance: 'gitlab.acme.example', auth: { kind: 'header', name: 'PRIVATE-TOKEN', secret: 'gitlab_api' } },
     keycloak: {
       instance: 'sso.acme.example/realms/acme',
       auth: { ...oauth, secret: 'keycloak_api', token_url: `${url}/realms/acme/protocol/openid-connect/token` },

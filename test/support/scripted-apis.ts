@@ -12,7 +12,7 @@ export interface ScriptedApi {
 const EVERY_MS = 20_000;
 
 /** A page as an unruly server gives it: in another order, some items of it twice. */
-function unruly(page: readonly unknown[], random: () => number): unknown[] {
+export function unruly(page: readonly unknown[], random: () => number): unknown[] {
   const twice = page.filter(() => random() < 0.1);
   return [...page, ...twice].toSorted(() => random() - 0.5);
 }

@@ -37,6 +37,7 @@ const FOLDERS: readonly Source[] = [
   'teleport.event',
   'ssf.set',
   'github.audit',
+  'gitlab.users',
 ];
 
 describe.each(FOLDERS)('samples of %s', (source) => {

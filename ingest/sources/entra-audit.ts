@@ -155,13 +155,15 @@ function detailOf({ doc }: EntraRecord, name: string): string | undefined {
 function resourceOf(record: EntraRecord, targets: readonly Doc[], request: Key | undefined): AuditEvent['resource'] {
   const named = (type: string): Doc | undefined => targets.find((one) => typeOfTarget(one) === type);
   const target = named('role') ?? named('group') ?? targets[0];
-  const id = target && entraId(target, 'id');
-  if (!target || (id === undefined && !request)) return undefined;
+  if (!target) return undefined;
+  // A user whose number is left out is still told by name.
+  const id = entraId(target, 'id') ?? entraText(target, 'userPrincipalName');
+  if (id === undefined && !request) return undefined;
   const type = typeOfTarget(target) || 'object';
   return compact<NonNullable<AuditEvent['resource']>>({
     type,
     key: id === undefined ? (request?.key ?? '') : `entra://${record.tenant}/${type}/${id}`,
-    display: entraText(target, 'displayName'),
+    display: entraText(target, 'displayName') ?? entraText(target, 'userPrincipalName'),
   });
 }
 

@@ -2,6 +2,7 @@ import type { AuditEvent } from '../../model/event.ts';
 import type { Family } from '../../model/source.ts';
 import { identifier } from '../../model/key.ts';
 import { parseStamp } from '../../model/time.ts';
+import type { Stamp } from '../../model/time.ts';
 import type { ParseInput, ParseResult, RedactionRule, SourceAdapter } from './adapter.ts';
 import { refuse } from './adapter.ts';
 import { openDraft } from './draft.ts';
@@ -68,8 +69,8 @@ function parseLog(input: ParseInput): ParseResult {
   const refused = refusalOf(envelope);
   if (refused) return refused;
   const name = `${kind}:${id}`;
-  // The envelope's time is when the record was written, minutes later; risk records write it in a form of their own.
-  const written = doc === envelope ? undefined : parseStamp(at(envelope.json, 'time'));
+  // The envelope's time is when the record was written, minutes later.
+  const written = doc === envelope ? undefined : writtenAt(at(envelope.json, 'time'));
   const event: AuditEvent = {
     ...told,
     family: FAMILY,
@@ -83,6 +84,18 @@ function parseLog(input: ParseInput): ParseResult {
     unread: envelope.notes.unread,
   };
   return { ok: true, events: [event] };
+}
+
+// Risk records write it in a form of their own, `3/24/2022 2:42:35 PM`: in UTC, as the other times of the record show.
+function writtenAt(time: unknown): Stamp | undefined {
+  const found = /^(\d{1,2})\/(\d{1,2})\/(\d{4}) (\d{1,2}):(\d{2}:\d{2}) ([AP])M$/.exec(
+    typeof time === 'string' ? time : '',
+  );
+  if (!found) return parseStamp(time);
+  const [, month = '', day = '', year = '', hour = '', rest = '', half = ''] = found;
+  const hours = (Number(hour) % 12) + (half === 'P' ? 12 : 0);
+  const two = (part: string | number): string => String(part).padStart(2, '0');
+  return parseStamp(`${year}-${two(month)}-${two(day)}T${two(hours)}:${rest}Z`);
 }
 
 // By category where there is an envelope; a Graph object alone is told by what it has.

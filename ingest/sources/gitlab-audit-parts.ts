@@ -65,8 +65,12 @@ export function addAuditKeys(audit: Audit, draft: Draft): void {
   if (entityType === 'Project') addKey(draft, gitlabKey('gitlab:project', host, entityId), 'place', 'entity_id');
   if (entityType === 'Group') addKey(draft, gitlabKey('gitlab:group', host, entityId), 'place', 'entity_id');
   if (entityType === 'User') addKey(draft, gitlabKey('gitlab:user', host, entityId), 'target', 'entity_id');
-  const ip = getString(doc, ...details, 'ip_address') ?? getString(doc, 'ip_address');
-  addKey(draft, ipKey(ip), 'place', 'details.ip_address');
+  addKey(draft, ipKey(auditAddress(doc)), 'place', 'details.ip_address');
+}
+
+/** From where it was done. A line of audit_json.log tells it beside the event, as the address of the request. */
+export function auditAddress(doc: Doc): string | undefined {
+  return getString(doc, 'details', 'ip_address') ?? getString(doc, 'ip_address') ?? getString(doc, 'meta.remote_ip');
 }
 
 function addFlowKeys(audit: Audit, draft: Draft): void {

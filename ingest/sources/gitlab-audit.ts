@@ -6,7 +6,7 @@ import type { Stamp } from '../../model/time.ts';
 import type { ParseInput, ParseResult, RedactionRule, SourceAdapter } from './adapter.ts';
 import { refuse } from './adapter.ts';
 import { auditAction, auditOutcome } from './gitlab-audit-action.ts';
-import { addAuditKeys, auditActor, auditFacts, auditResource } from './gitlab-audit-parts.ts';
+import { addAuditKeys, auditActor, auditAddress, auditFacts, auditResource } from './gitlab-audit-parts.ts';
 import type { Audit } from './gitlab-audit-parts.ts';
 import { compact, openDraft } from './draft.ts';
 import { gitlabScope } from './gitlab.ts';
@@ -63,7 +63,7 @@ function parseAudit(source: Source, input: ParseInput): ParseResult {
     ...actors,
     ...auditResource(audit),
     ...(type === 'user_authenticated_using_job_token' && jobToken(draft.keys)),
-    sourceIp: getString(doc, 'details', 'ip_address') ?? getString(doc, 'ip_address'),
+    sourceIp: auditAddress(doc),
     keys: draft.keys,
     edges: draft.edges,
     facts: auditFacts(audit, actors.actor),

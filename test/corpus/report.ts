@@ -8,6 +8,7 @@ import type { AuditEvent } from '../../model/event.ts';
 import type { Source } from '../../model/source.ts';
 import { SHARED, inputOf, readLines } from '../support/adapter-input.ts';
 import { CORPUS_FILES, REAL_SERVER_FILES, hostOf } from '../support/corpus-files.ts';
+import { explanationOf } from '../support/explained-opinions.ts';
 import { FIELDS, agrees, readOpinion } from '../support/second-opinion.ts';
 import type { Field } from '../support/second-opinion.ts';
 
@@ -23,7 +24,7 @@ interface Tally {
   readonly unknown: Map<string, { events: number; keys: number }>;
   readonly unread: Map<string, number>;
   readonly refused: Map<string, number>;
-  readonly agreement: Map<Field, { same: number; told: number }>;
+  readonly agreement: Map<Field, { same: number; explained: number; told: number }>;
 }
 
 if (!existsSync(join(SHARED, 'corpus'))) process.stdout.write('There is no ../shared/corpus to report on.\n');
@@ -38,13 +39,13 @@ function readAll(): ReadonlyMap<Source, Tally> {
       ? undefined
       : readLines(join(SHARED, 'corpus', file.replace('.ndjson', '.expected.ndjson')));
     for (const [index, json] of (readLines(join(SHARED, 'corpus', file)) ?? []).entries())
-      addRecord(tally, source, json, instance ?? hostOf(json), opinions?.[index]);
+      addRecord(tally, source, json, instance ?? hostOf(json), { file, line: index, expected: opinions?.[index] });
   }
   return tallies;
 }
 
 function openTally(): Tally {
-  const agreement = new Map(FIELDS.map((field) => [field, { same: 0, told: 0 }]));
+  const agreement = new Map(FIELDS.map((field) => [field, { same: 0, explained: 0, told: 0 }]));
   return {
     records: 0,
     events: 0,
@@ -56,7 +57,13 @@ function openTally(): Tally {
   };
 }
 
-function addRecord(tally: Tally, source: Source, json: unknown, instance: string, expected: unknown): void {
+interface Told {
+  readonly file: string;
+  readonly line: number;
+  readonly expected: unknown;
+}
+
+function addRecord(tally: Tally, source: Source, json: unknown, instance: string, told: Told): void {
   tally.records += 1;
   const parsed = adapterFor(source)?.parse(inputOf(json, { instance }));
   if (!parsed?.ok) {
@@ -71,11 +78,11 @@ function addRecord(tally: Tally, source: Source, json: unknown, instance: string
       const held = tally.unknown.get(event.type) ?? { events: 0, keys: 0 };
       tally.unknown.set(event.type, { events: held.events + 1, keys: held.keys + event.keys.length });
     }
-    if (expected !== undefined && expected !== null) addOpinion(tally, event, expected);
+    if (told.expected !== undefined && told.expected !== null) addOpinion(tally, json, event, told);
   }
 }
 
-function addOpinion(tally: Tally, event: AuditEvent, expected: unknown): void {
+function addOpinion(tally: Tally, record: unknown, event: AuditEvent, { file, line, expected }: Told): void {
   const opinion = readOpinion(expected);
   for (const field of FIELDS) {
     const same = agrees(event, opinion, field);
@@ -83,6 +90,8 @@ function addOpinion(tally: Tally, event: AuditEvent, expected: unknown): void {
     if (same === undefined || !held) continue;
     held.told += 1;
     if (same) held.same += 1;
+    else if (explanationOf(file.replace('.ndjson', ''), field, line)?.shows({ record, opinion, event }) === true)
+      held.explained += 1;
   }
 }
 
@@ -114,7 +123,7 @@ function describeTally(source: Source, tally: Tally): string {
   for (const [reason, times] of tally.refused) lines.push(`  refused ${reason}: ${times}`);
   const told = [...tally.agreement]
     .filter(([, one]) => one.told > 0)
-    .map(([field, one]) => `${field} ${one.same}/${one.told}`);
+    .map(([field, { same, explained, told: all }]) => `${field} ${same}/${all}${explained > 0 ? ` (${same + explained}/${all} with what is explained)` : ''}`); // prettier-ignore
   if (told.length > 0) lines.push(`  agrees with the publishers: ${told.join(', ')}`);
   return lines.join('\n');
 }

@@ -21,10 +21,13 @@ export function readOpinion(expected: unknown): Opinion {
     return typeof value === 'string' && value !== '' ? value : undefined;
   };
   const names = isOcsf
-    ? [text('actor', 'user', 'uid'), text('actor', 'user', 'name'), text('actor', 'user', 'email_addr')]
+    ? ['uid', 'uid_alt', 'name', 'email_addr'].map((name) => text('actor', 'user', name))
     : [text('user', 'id'), text('user', 'name'), text('user', 'email')];
   const who = names.filter((name) => name !== undefined);
-  const what = isOcsf ? text('metadata', 'event_code') : (text('event', 'action') ?? text('event', 'code'));
+  // OCSF names a call in `api`; the code of a call is the kind of record.
+  const what = isOcsf
+    ? (text('api', 'operation') ?? text('metadata', 'event_code'))
+    : (text('event', 'action') ?? text('event', 'code'));
   const written = isOcsf ? at(expected, 'time') : Date.parse(text('@timestamp') ?? '');
   // Some examples of OCSF write seconds where the schema says milliseconds.
   const time = typeof written === 'number' && written < 1e11 ? written * 1_000 : written;
@@ -47,7 +50,10 @@ export function agrees(event: AuditEvent, opinion: Opinion, field: Field): boole
 const SAME: Record<Field, (event: AuditEvent, opinion: Opinion) => boolean> = {
   who: (event, { who = [] }) => {
     const parties = [event.actor, event.onBehalfOf].filter((one) => one !== undefined);
-    const ours = [...parties.flatMap((one) => [one.key, one.display, one.email]), ...event.keys.map((one) => one.key)];
+    // Where an application changes a user, ECS has that user: we name the person as what was changed.
+    const changed = event.resource?.type === 'user' ? [event.resource.key, event.resource.display] : [];
+    const named = [...parties.flatMap((one) => [one.key, one.display, one.email]), ...changed];
+    const ours = [...named, ...event.keys.map((one) => one.key)];
     return who.some((name) =>
       ours.some((one) => one === name || (one !== undefined && name.length > 4 && one.includes(name))),
     );

@@ -44,7 +44,7 @@ export function chainIdOf(tenant: string, root: string): string {
  * no event names it.
  */
 export function buildChain(graph: Graph, focal: string, rules: Rules, context: ChainContext): Chain {
-  const flow = walkFlow(graph, focal, rules);
+  const flow = walkFlow(graph, graph.ownName(focal), rules);
   if (flow.events.length === 0) throw new Problem('not_found', `Nothing is known of ${printable(focal)}.`);
   return tellChain(graph, flow, rules, context);
 }

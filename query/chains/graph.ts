@@ -48,11 +48,15 @@ export interface Graph {
   classOf(key: string): KeyClass;
   /** Events by the name that people use; usually one. */
   eventsNamed(event: string): readonly StoredEvent[];
+  /** The name of the event that is counted, where the text is that of its other telling; else the text itself. */
+  ownName(name: string): string;
 }
 
 /** A graph that still takes rows. Adding the same row again changes nothing. */
 export interface GraphBuilder extends Graph {
   addEvent(event: StoredEvent): void;
+  /** Another name by which people may mean an event: that of its other telling. */
+  addName(name: string, own: string): void;
   addEdge(edge: GraphEdge): void;
   addFinding(finding: GraphFinding): void;
 }
@@ -63,6 +67,7 @@ const NONE: readonly never[] = [];
 export function createGraph(): GraphBuilder {
   const events = new Map<string, StoredEvent>();
   const byName = new Map<string, StoredEvent[]>();
+  const others = new Map<string, string>();
   const names = new Map<string, GraphName[]>();
   const up = new Map<string, GraphEdge[]>();
   const down = new Map<string, GraphEdge[]>();
@@ -77,6 +82,7 @@ export function createGraph(): GraphBuilder {
     parents: (key) => up.get(key) ?? NONE,
     children: (key) => down.get(key) ?? NONE,
     classOf: (key) => (degraded.has(key) ? 'hub' : (classes.get(key) ?? classByType(key))),
+    ownName: (name) => others.get(name) ?? name,
     eventsNamed: (event) => byName.get(event) ?? NONE,
     addEvent(event) {
       if (events.has(event.ref)) return;
@@ -87,6 +93,7 @@ export function createGraph(): GraphBuilder {
         push(names, key.key, { ref: event.ref, role: key.role, confidence: key.confidence });
       }
     },
+    addName: (name, own) => void others.set(name, own),
     addEdge(edge) {
       const id = `${edge.parent}\u0000${edge.child}\u0000${edge.relation}\u0000${edge.ref}`;
       if (seen.has(id)) return;

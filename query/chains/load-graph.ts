@@ -10,7 +10,7 @@ import type { Graph, GraphBuilder, GraphEdge } from './graph.ts';
 import { levelOf } from './levels.ts';
 import { addInferredExchanges } from './load-exchanges.ts';
 import { loadEvents, nameEvents } from './load-events.ts';
-import { readEventsNamed } from './read-events.ts';
+import { readNamed } from './read-events.ts';
 import type { Rules } from './rules.ts';
 
 /** Bounds of one load. `nodes` is keys; beyond a bound the rest is left out and a finding says so. */
@@ -61,7 +61,7 @@ export async function loadGraph(
   const graph = createGraph();
   const limits = { ...LIMITS, ...options.limits };
   const asOfMs = options.asOf === undefined ? NO_AS_OF_MS : Math.floor(options.asOf / 1_000);
-  const named = await readEventsNamed(
+  const { events: named, retold } = await readNamed(
     reader,
     tenant,
     seeds.filter((seed) => seed.startsWith('event:')),
@@ -70,6 +70,7 @@ export async function loadGraph(
   const known = [...named, ...(options.events ?? [])];
   for (const event of await nameEvents(reader, tenant, [...known, ...(options.beside ?? [])], asOfMs))
     graph.addEvent(event);
+  for (const [name, event] of retold) graph.addName(name, event.event);
   const start = [...seeds.filter((seed) => !seed.startsWith('event:')), ...known.flatMap(keysToClimb)];
   const done = new Set<string>();
   let next: readonly string[] = start;

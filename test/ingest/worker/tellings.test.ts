@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { rebuildDerived } from '../../../ingest/worker/rebuild.ts';
 import { startTransformPool } from '../../../ingest/worker/transform-pool.ts';
 import { policySchema } from '../../../model/policy.ts';
+import { createTracer } from '../../../query/trace.ts';
 import { openStore } from '../../../store/clickhouse.ts';
 import type { Store } from '../../../store/clickhouse.ts';
 import { SHARED, readLines } from '../../support/adapter-input.ts';
@@ -87,6 +88,23 @@ describe('one happening in the log and in the REST API', () => {
     // Each with the one that it belongs to: no line before its event, none with another's.
     const apart = "SELECT max(abs(dateDiff('millisecond', one.occurred_at, other.occurred_at))) FROM events AS one INNER JOIN events AS other ON one.first_ref = other.ref"; // prettier-ignore
     expect(await scalar(store, apart)).toBe('10');
+  });
+
+  test.each([
+    ['the log first', [lines, rows]],
+    ['the REST API first', [rows, lines]],
+  ])('%s: the event is found by the name of either telling, and is one', async (_, portions) => {
+    await ingest(portions);
+    const name = String((rows[7] as { id: string }).id);
+    const told = await scalar(store, `SELECT arraySort(groupArray(native_id)) FROM events WHERE first_ref IN (SELECT first_ref FROM events WHERE native_id = '${name}')`); // prettier-ignore
+    const names = told.match(/[^[\]',]+/g) ?? [];
+    expect(names).toHaveLength(2);
+    const tracer = createTracer(store.reader, ACME);
+    const [one, other] = await Promise.all(names.map((id) => tracer.trace(`event:keycloak/${id}`)));
+    expect(one?.events.map((event) => event.event)).toHaveLength(1);
+    expect(other?.events).toEqual(one?.events);
+    expect(names.map((id) => `event:keycloak/${id}`)).toContain(one?.events[0]?.event);
+    expect(one?.id).toBe(other?.id);
   });
 
   test('threads side by side and a rebuild come to the same', async () => {

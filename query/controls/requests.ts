@@ -15,12 +15,15 @@ export interface AccessRequest {
   readonly production: Truth;
 }
 
+// Who makes the request of another system names it as its subject; the system that keeps it creates it (Okta, Entra).
+const ASKED: ReadonlySet<string> = new Set(['subject', 'creates']);
+
 /** Requests for access that were first made in the period and are, or may be, for production. */
 export function productionRequests(context: ControlContext): readonly AccessRequest[] {
   const asked = new Map<string, StoredEvent[]>();
   for (const event of context.graph.events.values()) {
     if (event.stage !== 'request' || event.disposition !== 'accepted' || event.facts.request === undefined) continue;
-    const key = event.keys.find((one) => one.role === 'subject' && one.key.startsWith('access-request:'))?.key;
+    const key = event.keys.find((one) => ASKED.has(one.role) && one.key.startsWith('access-request:'))?.key;
     if (key === undefined) continue;
     const list = asked.get(key);
     if (list) list.push(event);

@@ -6,7 +6,7 @@ import type { AccessRequest } from '../requests.ts';
 /** T-06: whoever asks for production says why. */
 export const T06: ControlTest<AccessRequest> = {
   id: 'T-06',
-  version: 1,
+  version: 2,
   title: 'Reason recorded',
   control: 'Each request for production access states a reason, or names a ticket that exists.',
   key: false,
@@ -14,7 +14,7 @@ export const T06: ControlTest<AccessRequest> = {
   frequency: 'per_event',
   population: {
     definition:
-      'Requests for access made in the period that name production, or on which a production credential rests, and those of which nothing says for which environment they are.',
+      'Requests for access made in the period, also those that an identity provider keeps, that name production, or on which a production credential rests, and those of which nothing says for which environment they are.',
     source: 'own_records',
     select: (context) =>
       productionRequests(context).map((request) =>
@@ -37,9 +37,15 @@ export const T06: ControlTest<AccessRequest> = {
   doesNotProve: 'That the reason is a good one, or that the ticket is about this access.',
 }; // prettier-ignore
 
-function hasReason({ subject }: Candidate<AccessRequest>, { policy }: ControlContext): Answer {
+// What these logs tell of a request does not include why it was made, so its absence there proves nothing.
+const TELL_NO_REASON: ReadonlySet<string> = new Set(['okta.log', 'entra']);
+
+function hasReason({ subject }: Candidate<AccessRequest>, { policy, graph }: ControlContext): Answer {
   const { reason_min_chars: least, ticket_pattern: pattern } = policy.parameters;
-  const reasons = subject.events.map((event) => event.facts.request?.reason?.trim() ?? '');
+  // Whoever relies on the request of another system may state the reason there: an issuer's request that names it.
+  const naming = graph.namesOf(subject.key).flatMap(({ ref, role }) => (role === 'uses' ? (graph.events.get(ref) ?? []) : []));
+  const telling = [...subject.events, ...naming.filter((event) => event.facts.request !== undefined)];
+  const reasons = telling.map((event) => event.facts.request?.reason?.trim() ?? '');
   if (reasons.some((reason) => reason.length >= least)) return HOLDS;
   const found = pattern === undefined ? [] : ticketsOf(subject, reasons, pattern);
   const known = new Set(policy.tickets?.map(({ id }) => id));
@@ -47,6 +53,8 @@ function hasReason({ subject }: Candidate<AccessRequest>, { policy }: ControlCon
   const said = reasons.find((reason) => reason !== '');
   const sentence =
     said === undefined ? 'No reason is recorded' : `The reason has ${said.length} characters, of at least ${least}`;
+  if (found.length === 0 && telling.every((event) => TELL_NO_REASON.has(event.family)))
+    return undecided('reason_not_observable', 'The log in which the request stands does not tell reasons: look it up where the request was made, or let the issuer that relies on it state it');
   if (subject.production !== true)
     return undecided('environment_unclassified', `${sentence}; nothing says whether the request is for production`);
   if (found.length === 0) return fails('no_reason', `${sentence}, and no ticket is named`);

@@ -69,10 +69,26 @@ describe('T-06 reason recorded', () => {
     const fixture = createFixture();
     addRequest(fixture, 'r1', 1, '2026-03-10T11:00:00Z');
     addRun(fixture, { job: 1, issuedAt: WHEN });
-    expect(fixture.run('T-06').items).toMatchObject([{ item: requestOf('r1'), verdict: 'exception' }]);
+    // Okta's log does not tell reasons: that there is none in it is no exception.
+    expect(fixture.run('T-06').items).toMatchObject([
+      { item: requestOf('r1'), verdict: 'undetermined', attribute: 'reason_not_observable' },
+    ]);
     ask(fixture, 'late', {}, { received: '2026-03-12T00:00:00Z' });
     expect(fixture.run('T-06', { asOf: '2026-03-11T00:00:00Z' }).population.count).toBe(1);
     expect(fixture.run('T-06', { asOf: '2026-03-12T00:00:00Z' }).population.count).toBe(2);
+  });
+
+  test('a request that Okta keeps is a member, and its reason may stand in the request of the issuer that relies on it', () => {
+    const fixture = createFixture();
+    const asked = (id: string): unknown => fixture.add({ name: id, family: 'okta.log', action: 'access.request', at: WHEN, actor: PEOPLE.asker, facts: { request: { environment: 'production' } }, keys: [['creates', requestOf(id)]] }); // prettier-ignore
+    asked('silent');
+    asked('explained');
+    fixture.add({ name: 'relies', family: 'ce', action: 'token.request', at: WHEN, actor: PEOPLE.asker, facts: { request: { environment: 'production', reason: 'restore the ledger' } }, keys: [['subject', `${BROKER}b1`], ['uses', requestOf('explained')]] }); // prettier-ignore
+    expect(fixture.run('T-06')).toMatchObject({
+      population: { count: 3 },
+      passed: 2,
+      items: [{ item: requestOf('silent'), verdict: 'undetermined', attribute: 'reason_not_observable' }],
+    });
   });
 
   test('nothing asked is no pass, and neither is a request before the period', () => {

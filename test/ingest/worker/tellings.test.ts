@@ -95,7 +95,7 @@ describe('one happening in the log and in the REST API', () => {
     ['the REST API first', [rows, lines]],
   ])('%s: the event is found by the name of either telling, and is one', async (_, portions) => {
     await ingest(portions);
-    const name = String((rows[7] as { id: string }).id);
+    const name = (rows[7] as { id: string }).id;
     const told = await scalar(store, `SELECT arraySort(groupArray(native_id)) FROM events WHERE first_ref IN (SELECT first_ref FROM events WHERE native_id = '${name}')`); // prettier-ignore
     const names = told.match(/[^[\]',]+/g) ?? [];
     expect(names).toHaveLength(2);

@@ -28,9 +28,14 @@ export async function openApi(context: CommandContext, options: { reads?: boolea
     );
   }
   const { openCustody } = await import('../server/open-custody.ts');
-  const custody = await openCustody({ ...settings, oidc: undefined, logTo: 'nowhere' });
+  const onUntold = (count: number): void =>
+    context.say(`warning: this could not be recorded (${count} readings of evidence): the log takes nothing now.\n`);
+  const custody = await openCustody({ ...settings, oidc: undefined, logTo: 'nowhere', onUntold });
   closeOnSignal(custody, context);
-  if (options.reads === true) await settle(custody, context);
+  if (options.reads === true) {
+    await settle(custody, context);
+    custody.recordReads();
+  }
   return injectApi(custody.app, custody.token, () => custody.close());
 }
 

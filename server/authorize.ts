@@ -62,6 +62,7 @@ export function createOidcAuthorize(oidc: OidcSettings, keys: JWTVerifyGetKey = 
       throw new Problem(
         'forbidden',
         `This needs the permission "${permission}", which none of the roles in ${oidc.roleClaim} gives.`,
+        { caller: { subject: String(claims.sub), issuer: oidc.issuer, permissions } },
       );
     }
     return { subject: String(claims.sub), issuer: oidc.issuer, permissions };

@@ -10,6 +10,8 @@ import type { RoutesDeps } from './routes.ts';
 
 export interface AppOptions extends RoutesDeps {
   readonly logger: FastifyBaseLogger;
+  /** Puts more hooks before the routes. */
+  readonly watch?: ((app: FastifyInstance) => void) | undefined;
   /** Host names that are answered beside those of this machine; undefined: all. */
   readonly hosts: readonly string[] | undefined;
 }
@@ -40,6 +42,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   addSecurityHeaders(app);
   refuseForeignHosts(app, options.hosts);
   options.metrics?.watch(app);
+  options.watch?.(app);
   limitUploads(app);
   answerProblems(app);
   const polls = await addRoutes(app, options);

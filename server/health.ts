@@ -10,7 +10,8 @@ export type Hindrance =
   | 'log_unavailable'
   | 'inbound_unavailable'
   | 'partition_stopped'
-  | 'data_disk_nearly_full';
+  | 'data_disk_nearly_full'
+  | 'access_log_full';
 
 /** What is known of how a process fares, gathered where it happens. */
 export interface Health {
@@ -34,6 +35,7 @@ const ORDER: readonly Hindrance[] = [
   'inbound_unavailable',
   'partition_stopped',
   'data_disk_nearly_full',
+  'access_log_full',
 ];
 
 /** All well, so far. */

@@ -29,6 +29,8 @@ export interface MetricsDeps {
   readonly watch: () => Watch | undefined;
   readonly reader?: (() => Reader | undefined) | undefined;
   readonly inFlight?: InFlight | undefined;
+  /** Accesses to the evidence that wait for the log, and that could not be recorded; undefined while the process starts. */
+  readonly accesses?: (() => { readonly waiting: number; readonly unrecorded: number } | undefined) | undefined;
   /** How the seals of this process fare; undefined where it keeps no trees, or while it starts. */
   readonly seals?: (() => SealState | undefined) | undefined;
 }
@@ -116,6 +118,11 @@ function addGauges(deps: MetricsDeps, registers: Registry[]): () => Promise<void
   const partitions = gauge('custody_ingest_partitions', 'Partitions of this process that wait or have stopped.', [
     'state',
   ]);
+  const accesses = gauge('custody_access_waiting', 'Accesses to the evidence that wait to be told to the log.');
+  const unrecorded = gauge(
+    'custody_access_unrecorded',
+    'Accesses to the evidence since the start that could not be recorded, because the log was away for too long.',
+  );
   const hindered = gauge('custody_hindrance', '1 for each reason for which the process is not ready.', ['reason']);
 
   return async () => {
@@ -132,6 +139,9 @@ function addGauges(deps: MetricsDeps, registers: Registry[]): () => Promise<void
     if (disk) free.set(disk.free);
     if (disk) size.set(disk.size);
     held.set(deps.inFlight?.held ?? 0);
+    const access = deps.accesses?.();
+    accesses.set(access?.waiting ?? 0);
+    unrecorded.set(access?.unrecorded ?? 0);
     const seals = deps.seals?.();
     if (seals) waiting.set(seals.waitingSeconds);
     if (seals) broken.set(seals.broken);

@@ -19,6 +19,8 @@ import type { SignerFiles } from '../reports/sign/open-signer.ts';
 import type { Store } from '../store/clickhouse.ts';
 import type { ReadStore } from '../store/server-store.ts';
 import type { StoreServer } from '../store/settings.ts';
+import { createAccessLog } from './access-log.ts';
+import type { AccessLog } from './access-log.ts';
 import { createLocalAuthorize, createOidcAuthorize, firstOf } from './authorize.ts';
 import type { OidcSettings } from './authorize.ts';
 import { openBacking } from './backing.ts';
@@ -30,8 +32,9 @@ import type { Health } from './health.ts';
 import { closeApp, createClosing, listenOn } from './listen.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
-import { recordConfiguration } from './record-configuration.ts';
+import { tellConfiguration } from './record-configuration.ts';
 import { readSignerFiles } from './settings.ts';
+import { rememberCallers, watchAccess } from './watch-access.ts';
 import { startWatch } from './watch.ts';
 import type { Watch } from './watch.ts';
 
@@ -55,6 +58,8 @@ export interface CustodyOptions {
   readonly clickhouse?: StoreServer | undefined;
   /** Ends the wait for servers that are not there yet. */
   readonly signal?: AbortSignal | undefined;
+  /** Told on closing how many accesses to the evidence could not be recorded, where there are any. */
+  readonly onUntold?: ((count: number) => void) | undefined;
   /** Microseconds UTC; the machine's clock where it is left out. */
   readonly now?: () => Micros;
 }
@@ -72,6 +77,8 @@ export interface Custody {
   /** The local bearer token; it stands in `tokenFile`, which only its owner can read. */
   readonly token: string;
   readonly tokenFile: string;
+  /** From here on whoever reads evidence is recorded (T-37). A server that listens does so by itself. */
+  recordReads(): void;
   /** Listens, and writes into the folder's lock where; gives the URL. */
   listen(host: string, port: number): Promise<string>;
   /** Resolves when all that the log holds is stored and queryable. Rejects with the fault that stopped a partition. */
@@ -99,30 +106,28 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
     if (signerFiles) await checkSignerFiles(signerFiles);
     const health = createHealth();
     const inFlight = createInFlight(readIngestSettings().maxBytesInFlight);
-    let watch: Watch | undefined;
-    let backing: Backing | undefined;
-    const metrics = createMetrics({
-      health,
-      watch: () => watch,
-      reader: () => backing?.store.reader,
-      inFlight,
-      seals: () => backing?.trees.seals(),
-    });
+    const parts: Opened = {};
+    const metrics = metricsOf(health, inFlight, parts);
     const signal = AbortSignal.any([stopping.signal, ...(options.signal ? [options.signal] : [])]);
     const shared = { folder, policy: options.policy, saltKey, logger, health, metrics: () => metrics, closing, signal };
-    backing = await openBacking({ ...shared, kafka: options.kafka, clickhouse: options.clickhouse });
+    const backing = await openBacking({ ...shared, kafka: options.kafka, clickhouse: options.clickhouse });
     const { log, holder, store, carrier, trees } = backing;
     const carried = async (): Promise<void> => {
       await holder?.whole();
       await carrier.worker().idle();
     };
     const positions = (): ReturnType<IngestWorker['positions']> => holder?.worker().positions() ?? [];
-    watch = startWatch({ health, logger, folder: folder.path, log, positions, probe: PROBE });
-    closing.add(() => watch?.stop() ?? Promise.resolve());
+    parts.backing = backing;
+    const watch = startWatch({ health, logger, folder: folder.path, log, positions, probe: PROBE });
+    parts.watch = watch;
+    closing.add(() => watch.stop());
     closing.add(() => Promise.resolve(stopping.abort()));
     const token = randomBytes(32).toString('base64url');
+    const access = openAccessLog(options, log, { health, logger });
+    parts.access = access;
+    closing.add(() => access.close());
     const { app, routes, polls } = await createApp(
-      appOptions(options, { folder, backing, token, logger, saltKey, health, metrics, inFlight, signerFiles }),
+      appOptions(options, { folder, backing, token, logger, saltKey, health, metrics, inFlight, access, signerFiles }),
     );
     closing.add(() => closeApp(app));
     closing.add(() => polls?.stop() ?? Promise.resolve());
@@ -135,12 +140,15 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
       tokenFile: join(folder.path, 'server.json'),
       health,
       metrics,
+      recordReads: () => access.start(),
       async listen(host, port) {
         const url = await listenOn(app, host, port);
         folder.announce({ url, token });
-        const told = tellConfiguration(options, { store, log, carried, logger });
+        // From here on others read: nobody can switch this off.
+        access.start();
+        const configured = tellConfiguration(options, { reader: store.reader, log, carried, logger });
         // Where other processes carry the records this may take as long as they are away.
-        if (holder) closing.add(() => told);
+        if (holder) closing.add(() => configured);
         return url;
       },
       async settled() {
@@ -159,26 +167,40 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
   }
 }
 
-/** Once all that the log holds is stored: which policy and catalogue this server works with, if they are new. */
-async function tellConfiguration(
-  { policy, now = () => Date.now() * 1_000 }: CustodyOptions,
-  {
-    store,
-    log,
-    carried,
-    logger,
-  }: Pick<Backing, 'store' | 'log'> & {
-    readonly logger: FastifyBaseLogger;
-    readonly carried: () => Promise<void>;
-  },
-): Promise<void> {
-  try {
-    await carried();
-    await recordConfiguration(store.reader, policy, createSelfLog(log, policy.tenant, now));
-  } catch (error) {
-    // The next start tells it; what is served does not depend on it.
-    logger.warn({ err: error }, 'the policy in use could not be recorded');
-  }
+/** What is there by now of a server that is opened; its metrics look at it whenever they are asked. */
+interface Opened {
+  watch?: Watch;
+  backing?: Backing;
+  access?: AccessLog;
+}
+
+function metricsOf(health: Health, inFlight: InFlight, parts: Opened): Metrics {
+  return createMetrics({
+    health,
+    watch: () => parts.watch,
+    reader: () => parts.backing?.store.reader,
+    inFlight,
+    seals: () => parts.backing?.trees.seals(),
+    accesses: () => parts.access?.state(),
+  });
+}
+
+/** Where accesses to the evidence are told, and who hears if that cannot be. */
+function openAccessLog(
+  { policy, now = () => Date.now() * 1_000, onUntold }: CustodyOptions,
+  log: Backing['log'],
+  { health, logger }: { readonly health: Health; readonly logger: FastifyBaseLogger },
+): AccessLog {
+  return createAccessLog({
+    self: createSelfLog(log, policy.tenant, now),
+    now,
+    onFull: (isFull) => health.set('access_log_full', isFull),
+    onFault: (error) => logger.warn({ err: error }, 'accesses to the evidence wait for the log'),
+    onUntold(count) {
+      logger.error({ count }, 'accesses to the evidence could not be recorded');
+      onUntold?.(count);
+    },
+  });
 }
 
 interface Parts {
@@ -191,12 +213,14 @@ interface Parts {
   readonly metrics: Metrics;
   readonly inFlight: InFlight;
   readonly signerFiles: SignerFiles | undefined;
+  readonly access: AccessLog;
 }
 
 function appOptions(options: CustodyOptions, parts: Parts): AppOptions {
   const local = createLocalAuthorize(parts.token);
   const now = options.now ?? (() => Date.now() * 1_000);
   const organisation = options.policy.organisation ?? options.policy.tenant;
+  const callers = rememberCallers(options.oidc ? firstOf(local, createOidcAuthorize(options.oidc)) : local);
   return {
     policy: options.policy,
     secrets: options.secrets,
@@ -214,7 +238,8 @@ function appOptions(options: CustodyOptions, parts: Parts): AppOptions {
     reportsFolder: join(parts.folder.path, 'reports'),
     pdfSigner: () => openPdfSigner(parts.folder.path, parts.signerFiles, organisation, now() / 1_000),
     cursorKey: Buffer.from(hkdfSync('sha256', parts.saltKey, '', 'custody cursor', 32)),
-    authorize: options.oidc ? firstOf(local, createOidcAuthorize(options.oidc)) : local,
+    authorize: callers.authorize,
+    watch: (app) => watchAccess(app, callers, parts.access),
     hosts: 'hosts' in options ? options.hosts : [],
     now,
   };

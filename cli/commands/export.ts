@@ -34,6 +34,7 @@ what was there under its name stays until then.
     where: { type: 'string' },
     'as-of': { type: 'string' },
     out: { type: 'string' },
+    purpose: { type: 'string' },
   },
   describe: {
     from: 'first moment, included',
@@ -41,6 +42,7 @@ what was there under its name stays until then.
     where: 'filter, as in custody timeline',
     'as-of': 'only what had been received by then (default now)',
     out: 'the file to write (default stdout)',
+    purpose: 'what it is for: a server records every export, and T-37 asks for its purpose',
     format: 'ocsf (default), ndjson or parquet',
   },
   async run(args, context) {
@@ -56,7 +58,9 @@ what was there under its name stays until then.
     };
     const api = await openApi(context, { reads: true });
     try {
-      const answer = await api.send('GET', pathWith('/v1/export', { ...query, format }));
+      const purpose = textOption(args, 'purpose');
+      const headers = purpose === undefined ? {} : { headers: { 'custody-purpose': headerText(purpose) } };
+      const answer = await api.send('GET', pathWith('/v1/export', { ...query, format }), headers);
       if (answer.status >= 400) await readText(answer);
       await (out === undefined ? toStdout(answer, context) : toFile(answer, out, context));
       return 0;
@@ -65,6 +69,12 @@ what was there under its name stays until then.
     }
   },
 };
+
+/** Text as a header field can carry it. */
+function headerText(text: string): string {
+  if (/^[\x20-\x7e]{1,2000}$/.test(text)) return text;
+  throw new Problem('usage', '--purpose takes 1 to 2000 printable ASCII characters');
+}
 
 async function toStdout(answer: ApiAnswer, context: CommandContext): Promise<void> {
   const decoder = new TextDecoder();

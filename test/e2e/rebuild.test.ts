@@ -14,6 +14,7 @@ let folder: Awaited<ReturnType<typeof tempFolder>>;
 let native: NativeFiles;
 let data = '';
 let before: StoreDigests;
+let sent: StoreDigests;
 
 const args = (...more: string[]): string[] => [...more, '--data', data, '--config', native.policy];
 const custody = (...more: string[]): Promise<CliEnd> => runCli(args(...more), { cwd: folder.path });
@@ -25,6 +26,7 @@ beforeAll(async () => {
   const { code, stderr } = await custody('deliver', native.deliveries);
   expect(code, stderr).toBeLessThan(2);
   before = await dumpFolder(data);
+  sent = await dumpFolder(data, '', 'sent');
 }, 120_000);
 afterAll(() => folder.remove());
 
@@ -49,15 +51,13 @@ describe('custody rebuild', () => {
       await run.end;
       const trace = await custody('trace', native.showcase, '--format', 'json');
       expect(trace.code, trace.stderr).toBe(0);
-      expect(await dumpFolder(data)).toEqual(before);
+      // That somebody traced is told in Custody's own log: what was sent to it is compared.
+      expect(await dumpFolder(data, '', 'sent')).toEqual(sent);
     }
   }, 240_000);
 
   test('through a running server: meanwhile no query is answered from half a table', async () => {
-    // A server tells of a policy that is new to it in Custody's own log, once: what is compared comes after that.
-    await (await startServer(args(), { cwd: folder.path })).stop();
-    expect((await custody('rebuild')).code).toBe(0);
-    before = await dumpFolder(data);
+    // A server tells in Custody's own log of its policy, and of everybody who reads.
     const server = await startServer(args(), { cwd: folder.path });
     const { token } = JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')) as { token: string };
     const ask = async (path: string): Promise<{ status: number; text: string }> => {
@@ -83,6 +83,6 @@ describe('custody rebuild', () => {
     expect([...seen.keys()].filter((status) => status !== 200)).toEqual([503]);
     expect((await ask(path)).text).toBe(whole.text);
     expect((await server.stop()).code).toBe(0);
-    expect(await dumpFolder(data)).toEqual(before);
+    expect(await dumpFolder(data, '', 'sent')).toEqual(sent);
   }, 120_000);
 });

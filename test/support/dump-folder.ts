@@ -9,9 +9,9 @@ const LOADER = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', i
 
 export type StoreDigests = Readonly<Record<string, { readonly rows: number; readonly sha256: string }>>;
 
-/** Digests of the tables of a data folder that nobody holds; with `file` the rows are written beside it, for a look. */
-export async function dumpFolder(folder: string, file?: string): Promise<StoreDigests> {
-  const args = ['--import', LOADER, SCRIPT, folder, ...(file === undefined ? [] : [file])];
+/** Digests of the tables of a data folder that nobody holds; with `file` the rows are written beside it, for a look. `sent`: without what Custody tells of itself. */
+export async function dumpFolder(folder: string, file = '', part: 'all' | 'sent' = 'all'): Promise<StoreDigests> {
+  const args = ['--import', LOADER, SCRIPT, folder, file, part];
   const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 20 });
   return JSON.parse(stdout) as StoreDigests;
 }

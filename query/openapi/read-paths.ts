@@ -26,7 +26,7 @@ export function queryPaths(): Json {
       ref('Event'),
     ),
     '/v1/export': get(
-      'Every event of a period as OCSF 1.8.0 or as it is stored (NDJSON), or as a Parquet file',
+      'Every event of a period as OCSF 1.8.0 or as it is stored (NDJSON), or as a Parquet file. What it is for stands in the header Custody-Purpose: T-37 asks it of every export',
       fromQuery(exportQuery),
       { type: 'string', format: 'binary' },
     ),

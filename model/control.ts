@@ -1,5 +1,6 @@
 import type { Chain } from './chain.ts';
 import type { ExceptionDispositions } from './disposition.ts';
+import type { ReportFigures } from './report-figures.ts';
 
 /** Results of control tests as they are printed, exported and reported (controls.md 2.3). Times are text in UTC. */
 
@@ -198,4 +199,6 @@ export interface ReportModel extends CheckResult {
   readonly chains: readonly { readonly item: string; readonly test: TestId; readonly chain: Chain }[];
   /** What had been said of its exceptions by the as-of, sorted by exception; absent where nothing was. It changes no result. */
   readonly dispositions?: readonly ExceptionDispositions[];
+  /** What the charts show beside the results; absent where nobody counted it. */
+  readonly figures?: ReportFigures;
 }

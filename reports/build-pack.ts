@@ -48,7 +48,7 @@ export async function buildPack(
   // First, for a key that cannot sign should not cost the reader the time of all the tests.
   const signer = await sources.signer?.();
   onProgress('testing', 0, 0);
-  const { check, populations } = await sources.check(request);
+  const { check, populations, figures } = await sources.check(request);
   signal.throwIfAborted();
   const report = await buildModel(
     {
@@ -70,7 +70,7 @@ export async function buildPack(
     request.supplement === undefined || !issued ? undefined : supplementTo(issued, request.supplement, report.tests);
   const ledger = await sources.ledger(request);
   return {
-    report: { ...report, ...(supplement === undefined ? {} : { supplement_to: supplement }) },
+    report: { ...report, figures, ...(supplement === undefined ? {} : { supplement_to: supplement }) },
     origin: { version: options.version, operator: request.operator },
     populations,
     sampling: samplingOf(request, issued),

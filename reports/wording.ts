@@ -77,6 +77,28 @@ export const VERDICT_WORDS: Record<Exclude<ItemVerdict, 'pass'>, { heading: stri
   excluded: { heading: 'Excluded items', none: 'No item of the population is excluded.' },
 };
 
+/** The groups of control tests (controls.md 2.4) and the number of the first test of each. */
+const TEST_GROUPS: readonly (readonly [first: number, name: string])[] = [
+  [1, 'Authorisation'],
+  [8, 'Credential life'],
+  [14, 'Identity'],
+  [20, 'Separation'],
+  [24, 'Change'],
+  [29, 'Emergency'],
+  [31, 'Evidence quality'],
+  [41, 'Other tests'],
+];
+
+/** The group that a test belongs to, such as "Authorisation" for T-01; its place in the order of groups. */
+export function groupOf(test: string): { readonly name: string; readonly place: number } {
+  const number = Number(/^T-(\d{1,4})$/.exec(test)?.[1] ?? 41);
+  const place = Math.max(
+    0,
+    TEST_GROUPS.findLastIndex(([first]) => first <= number),
+  );
+  return { name: TEST_GROUPS[place]?.[1] ?? '', place };
+}
+
 /** The result of a test in sentences: what was found of how many; why where no conclusion is possible. */
 export function resultSentences(test: TestResult): readonly string[] {
   const { exceptions, undetermined } = test;
@@ -158,6 +180,15 @@ export function nounOf(count: number, noun: string): string {
 /** A whole number with commas between thousands, the same in every locale. */
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
+/** A count where there is little room: whole below a thousand, else cut down: "1.2k", "48k", "1.2M". */
+export function compactCount(count: number): string {
+  const [unit, name] = count < 1_000 ? [1, ''] : count < 1_000_000 ? [1_000, 'k'] : [1_000_000, 'M'];
+  const tenths = Math.floor((count * 10) / unit);
+  return tenths >= 100 || tenths % 10 === 0
+    ? `${Math.floor(tenths / 10)}${name}`
+    : `${Math.floor(tenths / 10)}.${tenths % 10}${name}`;
 }
 
 /** "2026-03-01 09:14:02.318 UTC" from the model's times; zeros that only fill up are left out, a time that cannot be read is given as it is. */

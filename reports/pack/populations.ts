@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { CheckResult, TestId } from '../../model/control.ts';
+import type { ReportFigures } from '../../model/report-figures.ts';
 import { formatMicros } from '../../model/time.ts';
 import { checkGraph, createContext, selectTests } from '../../query/controls/check-graph.ts';
 import type { CheckInput, CheckRequest } from '../../query/controls/check-graph.ts';
@@ -8,6 +9,9 @@ import { evaluateTest } from '../../query/controls/evaluate.ts';
 import { productionBirths } from '../../query/controls/production-issues.ts';
 import { loadCheck } from '../../query/controls/run-check.ts';
 import type { CheckDeps } from '../../query/controls/run-check.ts';
+import { T08 } from '../../query/controls/tests/t-08.ts';
+import type { Issued } from '../../query/controls/tests/t-08.ts';
+import { reportFigures } from './figures.ts';
 import type { Population, PopulationRow } from './pack-model.ts';
 
 /** Flows that are walked before the event loop gets its turn: some tens of milliseconds. */
@@ -17,6 +21,8 @@ const FLOWS_A_STEP = 25;
 export interface PackCheck {
   readonly check: CheckResult;
   readonly populations: ReadonlyMap<TestId, Population>;
+  /** What the charts of the report show. */
+  readonly figures: ReportFigures;
 }
 
 /**
@@ -40,15 +46,17 @@ export async function packCheck(input: CheckInput, tests = selectTests(input.req
   }
   const populations = new Map<TestId, Population>();
   const results = [];
+  let issued: readonly Candidate<Issued>[] | undefined;
   for (const test of tests) {
     await setImmediate();
     const candidates = test.population.select(context);
     results.push(evaluateTest(withPopulation(test, candidates), context, input.sources));
     populations.set(test.id, populationOf(test, candidates, context));
+    if (test === T08) issued = candidates as readonly Candidate<Issued>[];
   }
   // Everything of a check but the tests, from where it is put together.
   const frame = checkGraph({ ...input, request: { ...input.request, tests: [] } });
-  return { check: { ...frame, tests: results }, populations };
+  return { check: { ...frame, tests: results }, populations, figures: reportFigures(context, issued) };
 }
 
 function withPopulation(test: AnyControlTest, candidates: readonly Candidate<unknown>[]): AnyControlTest {

@@ -17,7 +17,7 @@ export function textOps(
       const fonts = doc.page.fonts as Record<string, PDFKit.PDFKitReference>;
       fonts[run.font.id] ??= run.font.ref();
       ops.push(
-        `${color(run.color)} rg /${run.font.id} ${number(at.size * run.factor)} Tf 1 0 0 -1 ${number(left + run.x)} ${number(baseline)} Tm <${run.hex}> Tj`,
+        `${colorOps(run.color)} rg /${run.font.id} ${number(at.size * run.factor)} Tf 1 0 0 -1 ${number(left + run.x)} ${number(baseline)} Tm <${run.hex}> Tj`,
       );
     }
   }
@@ -27,18 +27,20 @@ export function textOps(
 
 /** The operators that fill a rectangle. */
 export function fillOps(x: number, y: number, width: number, height: number, fill: Color): string {
-  return `${color(fill)} rg ${number(x)} ${number(y)} ${number(width)} ${number(height)} re f`;
+  return `${colorOps(fill)} rg ${number(x)} ${number(y)} ${number(width)} ${number(height)} re f`;
 }
 
 /** The operators that draw a horizontal line. */
 export function ruleOps(x: number, y: number, width: number, stroke: Color, weight = 0.5): string {
-  return `${color(stroke)} RG ${number(weight)} w ${number(x)} ${number(y)} m ${number(x + width)} ${number(y)} l S`;
+  return `${colorOps(stroke)} RG ${number(weight)} w ${number(x)} ${number(y)} m ${number(x + width)} ${number(y)} l S`;
 }
 
-function color(value: Color): string {
+/** The three numbers of a colour, as an operator takes them. */
+export function colorOps(value: Color): string {
   return value.map((part) => number(part, 3)).join(' ');
 }
 
-function number(value: number, digits = 2): string {
+/** A number as an operator takes it: never in scientific notation, the same on every machine. */
+export function number(value: number, digits = 2): string {
   return String(Number(value.toFixed(digits)));
 }

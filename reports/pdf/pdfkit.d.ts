@@ -81,5 +81,7 @@ declare namespace PDFKit.Mixins {
 
   interface StructureElementOptions {
     scope?: 'Row' | 'Column' | 'Both';
+    /** Left, top, right and bottom, from the upper left corner of the page; the page must be there already. */
+    bbox?: [number, number, number, number];
   }
 }

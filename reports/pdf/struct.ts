@@ -20,7 +20,8 @@ export type Tag =
   | 'TOCI'
   | 'Reference'
   | 'Link'
-  | 'Form';
+  | 'Form'
+  | 'Figure';
 export type Element = PDFKit.PDFStructureElement;
 
 /** A new element at the end of its parent. It must be closed with `closeTag`, or the document would never end. */

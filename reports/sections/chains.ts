@@ -7,7 +7,8 @@ import { chainTitle, testPlace } from '../plan.ts';
 import type { ChainPage } from '../plan.ts';
 import { code, drawFacts, linkCell, markSpans, quiet } from '../report-context.ts';
 import type { Fact, ReportContext } from '../report-context.ts';
-import { AUTHORIZATION_MARKS, EVIDENCE_MARKS, STAGE_WORDS, STATE_MARKS, bareTime, closed, nounOf } from '../wording.ts';
+import { AUTHORIZATION_MARKS, EVIDENCE_MARKS, bareTime, closed, nounOf } from '../wording.ts';
+import { drawStages } from './chain-diagram.ts';
 import { openSection } from './open-section.ts';
 
 /** Section 6: a page for each chain behind an exception: who asked, approved, ran, with which credential, what was touched. */
@@ -95,28 +96,6 @@ async function drawChain(context: ReportContext, page: ChainPage): Promise<void>
       ...(finding.event === undefined ? [] : quiet(` (${refOf(refs, finding.event)})`)),
     ]),
   );
-}
-
-async function drawStages({ sheet }: ReportContext, chain: Chain, refs: ReadonlyMap<string, string>): Promise<void> {
-  await drawTable(sheet, {
-    heading: { level: 3, text: 'Stages' },
-    columns: [
-      { title: 'Stage', min: 54 },
-      { title: 'State', min: 84 },
-      { title: 'Known by', min: 50 },
-      { title: 'Note', min: 120 },
-      { title: 'Events', min: 60 },
-    ],
-    rows: chain.stages,
-    cells: (stage) => [
-      cell([{ text: STAGE_WORDS[stage.stage], face: 'bold' }]),
-      cell(markSpans(STATE_MARKS[stage.state])),
-      cell(stage.grade ?? '–'),
-      cell(stage.note === undefined ? '–' : closed(stage.note)),
-      cell(stage.events.length === 0 ? '–' : stage.events.map((event) => refOf(refs, event)).join(', ')),
-    ],
-    expected: chain.stages.length,
-  });
 }
 
 async function drawTimeline({ sheet }: ReportContext, chain: Chain, refs: ReadonlyMap<string, string>): Promise<void> {

@@ -5,6 +5,7 @@ import { testPlace } from '../plan.ts';
 import { linkCell, markSpans, quiet } from '../report-context.ts';
 import type { ReportContext } from '../report-context.ts';
 import { RESULT_MARKS, excludedOf, formatCount, nounOf, percent } from '../wording.ts';
+import { drawExceptionsOverTime } from './exceptions-chart.ts';
 import { openSection } from './open-section.ts';
 
 /** Section 3: every test with its result, the size of its population, its exceptions and what could not be decided. */
@@ -43,6 +44,7 @@ export async function drawMatrix(context: ReportContext): Promise<void> {
     expected: model.tests.length,
     size: 7.8,
   });
+  await drawExceptionsOverTime(context);
 }
 
 async function drawCounts({ sheet, model }: ReportContext): Promise<void> {

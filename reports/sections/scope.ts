@@ -6,6 +6,7 @@ import { cell, drawTable } from '../pdf/table.ts';
 import { code, markSpans, quiet } from '../report-context.ts';
 import type { ReportContext } from '../report-context.ts';
 import { bareTime, closed, formatCount, nounOf, showTime } from '../wording.ts';
+import { drawCoverage } from './coverage-chart.ts';
 import { openSection } from './open-section.ts';
 
 /** Section 2: which systems were read, what became of every record of theirs, and where their streams have gaps. */
@@ -24,6 +25,7 @@ export async function drawScope(context: ReportContext): Promise<void> {
     `A record that arrives ends in exactly one way: accepted, a duplicate of one held, in conflict with one held (same identity, other content), or rejected for a named reason. ${whole}. All times are UTC.`,
   );
   await drawSources(context);
+  await drawCoverage(context);
   await drawRejections(context);
   await drawContinuity(context);
   await drawGaps(context);

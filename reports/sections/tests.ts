@@ -8,6 +8,7 @@ import type { Fact, ReportContext } from '../report-context.ts';
 import { RESULT_MARKS, closed, formatCount, procedureSentence, resultSentences, sourceSentence } from '../wording.ts';
 import { drawDispositions } from './dispositions.ts';
 import { drawItems } from './items.ts';
+import { drawLifetimes } from './lifetimes-chart.ts';
 import { openSection } from './open-section.ts';
 import { drawIpe, drawSample } from './samples.ts';
 
@@ -52,6 +53,7 @@ async function drawTest(context: ReportContext, test: TestResult): Promise<void>
   ]);
   await drawIpe(context, test);
   await drawAttributes(context, test);
+  if (test.test === 'T-08') await drawLifetimes(context);
   await drawItems(context, test, 'exception');
   await drawDispositions(context, test);
   await drawItems(context, test, 'undetermined');

@@ -40,11 +40,12 @@ function builder(options: { passes?: number; hold?: Promise<void>; seen?: Report
       passes: options.passes ?? 4,
       tests: ['T-01', 'T-02'],
     });
-    const { chains, framework: _f, organisation: _o, ...check } = report;
+    const { chains, framework: _f, organisation: _o, figures, ...check } = report;
+    if (figures === undefined) expect.unreachable();
     const chainOf = (key: string) => chains.find((entry) => entry.item === key)?.chain;
     return buildPack(
       {
-        check: () => Promise.resolve({ check: { ...check, as_of: asked.asOf }, populations }),
+        check: () => Promise.resolve({ check: { ...check, as_of: asked.asOf }, populations, figures }),
         trace: (key) => Promise.resolve(chainOf(key)),
         ledger: () => Promise.resolve(ledger),
         signer: () => Promise.resolve(signer),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Chain, ChainEvent, ChainLink, Party } from '../../model/chain.ts';
+import type { ReportFigures } from '../../model/report-figures.ts';
 import type { FrameworkId, ReportModel, SourceState, TestItem, TestResult } from '../../model/control.ts';
 
 /** A report model made by hand: an invented organisation, one quarter, seven tests of every result, two chains. */
@@ -576,6 +577,22 @@ const SOURCES: SourceState[] = [
   },
 ];
 
+/** Days without events at the weekends of Okta, a silent Vault, and lives in two environments and in none that is known. */
+const FIGURES: ReportFigures = {
+  first_day: '2026-04-01',
+  days: 91,
+  coverage: SOURCES.map(({ family, instance }, source) => ({
+    family,
+    instance,
+    events: Array.from({ length: 91 }, (_, day) => (family === 'vault.audit' ? (day === 40 ? 3 : 0) : family === 'okta.log' && (day + 2) % 7 > 4 ? 0 : 100 + source * 10 + day)),
+  })),
+  lifetimes: [
+    { environment: 'production', limit_s: 3_600, counts: [310, 8_120, 402, 91, 1, 0, 0, 0, 0, 0, 0, 0], over: 1 },
+    { environment: 'staging', limit_s: 43_200, counts: [12, 4_410, 3_005, 1_620, 122, 40, 18, 3, 0, 0, 0, 0], over: 0 },
+    { counts: [0, 48, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2], over: 0 },
+  ],
+}; // prettier-ignore
+
 /** The model. `extra` adds that many exceptions to T-01, each without a chain. */
 export function makeReportModel(framework: FrameworkId = 'soc2', extra = 0): ReportModel {
   const policy = hash('policy');
@@ -590,6 +607,7 @@ export function makeReportModel(framework: FrameworkId = 'soc2', extra = 0): Rep
     catalogue_version: '2026.1',
     policy_sha256: policy,
     sources: SOURCES,
+    figures: FIGURES,
     tests: makeTests(extra),
     chains: [
       { item: CHAIN_ITEM, test: 'T-01', chain: LATE_CHAIN },

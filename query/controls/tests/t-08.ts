@@ -1,3 +1,5 @@
+import type { Policy } from '../../../model/policy.ts';
+import type { Micros } from '../../../model/time.ts';
 import type { StoredEvent } from '../../../store/stored-event.ts';
 import { environmentOf } from '../../chains/environments.ts';
 import { fails, HOLDS, undecided } from '../control-test.ts';
@@ -5,7 +7,8 @@ import type { Answer, Candidate, ControlContext, ControlTest } from '../control-
 import { expiryOf } from '../credentials.ts';
 import { spell, spellSeconds } from '../words.ts';
 
-interface Issued {
+/** A credential that was issued, as T-08 judges it. */
+export interface Issued {
   readonly birth: StoredEvent;
   /** The end that the last renewal by as-of states, else the birth; microseconds UTC. */
   readonly expiresAt?: number;
@@ -94,15 +97,22 @@ function statesEnd(subject: Issued): Answer {
   return subject.expiresAt === undefined ? fails('no_expiry', 'Issued without a stated end') : HOLDS;
 }
 
+/** How long a credential was issued for, microseconds, and the limit of its environment, seconds; each absent where it is not known. */
+export function lifetimeOf(subject: Issued, policy: Policy): { readonly life?: Micros; readonly limit?: number } {
+  const { birth, expiresAt, environment } = subject;
+  const limits = policy.parameters.ttl_max_s;
+  const limit = environment === undefined ? undefined : (own(limits, environment) ?? own(limits, 'default'));
+  const life =
+    expiresAt === undefined ? undefined : expiresAt - (birth.facts.credential?.issued_at ?? birth.occurredAt);
+  return { ...(life === undefined ? {} : { life }), ...(limit === undefined ? {} : { limit }) };
+}
+
 /** What is not classified is within policy only if it would be within every limit. */
 function isWithinLimit({ subject }: Candidate<Issued>, { policy }: ControlContext): Answer {
-  if (subject.expiresAt === undefined) return HOLDS;
-  const limits = policy.parameters.ttl_max_s;
-  const issuedAt = subject.birth.facts.credential?.issued_at ?? subject.birth.occurredAt;
-  const life = subject.expiresAt - issuedAt;
+  const { life, limit } = lifetimeOf(subject, policy);
+  if (life === undefined) return HOLDS;
   const { environment } = subject;
-  const limit = environment === undefined ? undefined : (own(limits, environment) ?? own(limits, 'default'));
-  const strictest = Math.min(...Object.values(limits));
+  const strictest = Math.min(...Object.values(policy.parameters.ttl_max_s));
   if (life <= (limit ?? strictest) * 1_000_000) return HOLDS;
   const said = `Good for ${spell(life)}`;
   if (limit === undefined)

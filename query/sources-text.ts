@@ -12,6 +12,11 @@ export function sourcesText(sources: readonly SourceState[]): string {
   return `${sources.map(sourceText).join('\n\n')}\n\n${total}\n`;
 }
 
+/** Custody's own log: no policy file registers it, and nobody but Custody writes it. */
+export function isOwnLog({ family }: Pick<SourceState, 'family'>): boolean {
+  return family === 'custody.self';
+}
+
 function sourceText(source: SourceState): string {
   const { continuity = {}, gaps } = source;
   const rejected = Object.entries(source.rejected).map(([reason, count]) => `${count} ${reason}`);
@@ -22,7 +27,7 @@ function sourceText(source: SourceState): string {
     ['gaps', gaps.length > 0 ? String(gaps.length) : withoutGaps(source)],
   ]; // prettier-ignore
   return [
-    `${source.family} ${printable(source.instance)}${source.registered ? '' : '  (not in the policy file)'}`,
+    `${source.family} ${printable(source.instance)}${source.registered ? '' : `  (${isOwnLog(source) ? 'what Custody tells of itself' : 'not in the policy file'})`}`,
     ...lines.map(([name, text]) => `  ${name.padEnd(11)} ${text}`),
     ...gaps.slice(0, GAPS_SHOWN).map((gap) => `    ${shortTime(gap.from)} to ${shortTime(gap.to)}: ${printable(gap.reason)}`),
     ...(gaps.length > GAPS_SHOWN ? [`    ... and ${gaps.length - GAPS_SHOWN} more; --format json has all`] : []),

@@ -1,5 +1,5 @@
 import type { SourceState } from '../../model/control.ts';
-import { continuityLines } from '../../query/sources-text.ts';
+import { continuityLines, isOwnLog } from '../../query/sources-text.ts';
 import { drawHeading, drawText } from '../pdf/blocks.ts';
 import type { Rich } from '../pdf/plain-layout.ts';
 import { cell, drawTable } from '../pdf/table.ts';
@@ -55,7 +55,7 @@ async function drawSources({ sheet, model }: ReportContext): Promise<void> {
       cell(
         [{ text: source.family, face: 'bold' }],
         code(source.instance),
-        ...(source.registered ? [] : [markSpans({ sign: '?', word: 'not registered in the policy', tone: 'doubt' })]),
+        ...standingOf(source),
         quiet(`integrity: ${source.integrity}`),
       ),
       cell(formatCount(source.records), ...lossOf(source)),
@@ -149,6 +149,13 @@ async function drawGaps({ sheet, model }: ReportContext): Promise<void> {
     ],
     expected: rows.length,
   });
+}
+
+/** Whether the policy knows the source. */
+function standingOf(source: SourceState): readonly Rich[] {
+  if (source.registered) return [];
+  if (isOwnLog(source)) return [quiet('what Custody tells of itself')];
+  return [markSpans({ sign: '?', word: 'not registered in the policy', tone: 'doubt' })];
 }
 
 function rejectedOf(source: SourceState): number {

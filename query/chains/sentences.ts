@@ -62,23 +62,34 @@ const VERBS: Readonly<Record<string, string>> = {
   'identity.state': 'told which identities are tied to|',
 };
 
+/** The same of what was done with the evidence; its object is the question that was asked of Custody. */
+const WITH_EVIDENCE: Readonly<Record<NonNullable<StoredEvent['facts']['evidence_access']>['action'], string>> = {
+  view: 'looked at the evidence|:',
+  query: 'looked at the evidence|:',
+  export: 'took evidence out|:',
+  admin: 'administered the evidence|:',
+  disposition: 'answered an exception|:',
+};
+
 /**
  * One sentence that tells an event to a person: who did what to what, with the operation's own name where there is one,
  * and how it failed if it did. Plain text, unescaped: whoever prints it escapes it.
  */
 export function sentenceOf(event: StoredEvent, party: Party, behalf?: Party): string {
-  const { call } = event.facts;
+  const { call, evidence_access: access } = event.facts;
   const operation = call === undefined ? undefined : `${call.service}:${call.operation}`;
-  const object = event.resource?.display ?? event.resource?.key;
-  const [verb, joining] = (VERBS[event.action] ?? `did ${event.type}|on`).split('|');
-  const words = object === undefined ? [nameOf(party), verb] : [nameOf(party), verb, joining, object];
+  const object = access?.object ?? event.resource?.display ?? event.resource?.key;
+  const told = access ? WITH_EVIDENCE[access.action] : VERBS[event.action];
+  const [verb = '', joining = ''] = (told ?? `did ${event.type}|on`).split('|');
+  // A comma or a colon stands close behind the verb.
+  const joined = /^[,:]$/.test(joining) ? [`${verb}${joining}`] : [verb, joining];
+  const words = object === undefined ? [nameOf(party), verb] : [nameOf(party), ...joined, object];
   const asWhat = operation === undefined ? [] : [`(${operation}${call?.dry_run === true ? ', dry run' : ''})`];
   const isActing = event.stage === 'credential' || event.stage === 'touch' || event.actor.kind === 'ai_agent';
   const forWhom = behalf === undefined || !isActing ? [] : [`on behalf of ${nameOf(behalf)}`];
   return [...words, ...asWhat, ...forWhom, ...ending(event)]
     .filter((word) => word !== undefined && word !== '')
-    .join(' ')
-    .replace(' , ', ', ');
+    .join(' ');
 }
 
 /** How a party is called: its display name, else its e-mail, else its key. A job's own identity by its project. */

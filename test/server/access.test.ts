@@ -257,5 +257,8 @@ describe('a server', () => {
     const [t37] = (JSON.parse(answer.payload) as CheckResult).tests;
     expect(t37?.items.filter(({ finding }) => !finding.includes('looker')).map(({ attribute }) => attribute)).toContain('no_purpose'); // prettier-ignore
     expect(t37?.population.count).toBeGreaterThanOrEqual(9);
+    const timeline = await custody.app.inject({ url: '/v1/events?format=text&from=2026-01-01T00:00:00Z&where=action%3Devidence.access', headers: { host: 'localhost', authorization: await callers.bearer('looker', 'auditor') } }); // prettier-ignore
+    expect(timeline.payload).toMatch(/lee took evidence out: GET \/v1\/export\?format=ndjson/);
+    expect(timeline.payload).toMatch(/kim looked at the evidence: GET \/v1\/trace\S* - failed/);
   });
 });

@@ -142,7 +142,8 @@ describe('the access log', () => {
 });
 
 test('an answer that the caller breaks off is recorded: what came until then was read', async () => {
-  const app = fastify();
+  // Closing would else wait for a connection that the client kept.
+  const app = fastify({ forceCloseConnections: true });
   const noted: Access[] = [];
   const callers = rememberCallers(() => Promise.resolve({ subject: 'kim', issuer: 'https://idp.example', permissions: ['read'] })); // prettier-ignore
   watchAccess(app, callers, { note: (one) => void noted.push(one) });

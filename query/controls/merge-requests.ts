@@ -23,7 +23,9 @@ export interface CodeApproval {
   readonly event: StoredEvent;
   /** Whether the approver is a person who wrote none of the change. */
   readonly independent: Truth;
-  /** Whether it was given for the commit that was merged, before the merge, and still stood then. */
+  /** Whether it is for the commit that was merged and was not taken back, whenever it was given. */
+  readonly stands: Truth;
+  /** Whether it stands and was given before the merge. */
   readonly current: Truth;
 }
 
@@ -70,7 +72,7 @@ export function mergeRequestsOf(context: ControlContext): MergeRequests {
   return made;
 }
 
-/** The approvals of a merge request that were not taken back, with what is known of each. */
+/** The approvals of a merge request, with what is known of each. */
 export function approvalsOfMerge(request: MergeRequest, context: ControlContext): readonly CodeApproval[] {
   const { graph, rules, identities } = context;
   const { merge } = request;
@@ -97,10 +99,12 @@ export function approvalsOfMerge(request: MergeRequest, context: ControlContext)
           (other.actor.key === event.actor.key || other.actor.kind === 'system') &&
           (merge === undefined || other.occurredAt <= merge.occurredAt),
       );
+      const stands = and(forMerged, !takenBack);
       return {
         event,
         independent: kind === 'ai_agent' || kind === 'service' ? false : not(wrote),
-        current: and(forMerged, inTime === 'unknown' ? true : inTime, !takenBack),
+        stands,
+        current: and(stands, inTime === 'unknown' ? true : inTime),
       };
     });
 }

@@ -1,3 +1,7 @@
+import { not } from '../../../model/truth.ts';
+import type { Truth } from '../../../model/truth.ts';
+import type { StoredEvent } from '../../../store/stored-event.ts';
+import { happenedBefore } from '../../chains/order.ts';
 import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { approvalsOfMerge, mergeRequestsOf } from '../merge-requests.ts';
@@ -9,7 +13,7 @@ import { fitsPattern } from '../protections.ts';
 /** T-24: what runs in production was merged, and somebody who had not written it approved it as it is. */
 export const T24: ControlTest<Deployed> = {
   id: 'T-24',
-  version: 1,
+  version: 2,
   title: 'Each production deployment comes from an independently approved merge',
   control:
     'What is deployed to production is a commit that came from a merge request which a person other than its authors approved after its last push and before the merge.',
@@ -43,19 +47,34 @@ export const T24: ControlTest<Deployed> = {
 function mergeOf({ project, sha, deployment }: Deployed, context: ControlContext): MergeRequest | undefined {
   const request = mergeRequestsOf(context).byCommit.get(`${project ?? ''} ${sha ?? ''}`);
   // What was merged only later was not merged when it was deployed.
-  return request?.merge && request.merge.occurredAt <= deployment.occurredAt ? request : undefined;
+  return request?.merge && mergedBefore(request.merge, deployment, context) !== false ? request : undefined;
+}
+
+function mergedBefore(merge: StoredEvent, deployment: StoredEvent, { graph, rules }: ControlContext): Truth {
+  return not(happenedBefore(graph, deployment, merge, rules));
 }
 
 function cameFromMerge({ subject }: Candidate<Deployed>, context: ControlContext): Answer {
   const { project, sha, ref, deployment } = subject;
   if (project === undefined || sha === undefined)
     return undecided('commit_unknown', 'Nothing says which commit was deployed');
-  if (mergeOf(subject, context)) return HOLDS;
+  const merge = mergeOf(subject, context)?.merge;
+  if (merge) {
+    // The record of the job names the commit that the merge made, which outranks the clocks.
+    const isMade = merge.facts.merge_request?.merge_sha === sha;
+    if (isMade || mergedBefore(merge, deployment, context) === true) return HOLDS;
+    return undecided(
+      'order_within_skew',
+      `The clocks do not tell whether ${sha} had been merged when it was deployed`,
+      [merge.event],
+    );
+  }
   const evidence = pushesOf(sha, context);
   const targets = context.policy.projects.find(({ id }) => id === project)?.protected_refs ?? [];
   const onTarget = ref === undefined || targets.length === 0 || targets.some((pattern) => fitsPattern(ref, pattern));
   const seen = [...mergeRequestsOf(context).byKey.values()].some(
-    ({ merge }) => merge?.facts.merge_request?.project_id === project && merge.occurredAt <= deployment.occurredAt,
+    ({ merge }) =>
+      merge?.facts.merge_request?.project_id === project && mergedBefore(merge, deployment, context) !== false,
   );
   if (evidence.length === 0 && onTarget && !seen)
     return undecided(

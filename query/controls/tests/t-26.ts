@@ -14,7 +14,7 @@ type Version = Policy['policy_versions'][number];
 /** T-26: a policy takes effect as it was merged, and only after somebody else has approved it. */
 export const T26: ControlTest<Version> = {
   id: 'T-26',
-  version: 1,
+  version: 2,
   title: 'Policy change reviewed before it took effect',
   control:
     'Each version of a policy comes from a merge request that a person other than its author approved before it took effect, and what took effect is what was merged.',
@@ -22,11 +22,11 @@ export const T26: ControlTest<Version> = {
   nature: 'preventive',
   frequency: 'per_event',
   population: {
-    definition: 'Versions of policies that took effect in the period, by the register of policy versions.',
+    definition: 'Versions of policies that took effect in the period and by as-of, by the register of policy versions.',
     source: 'own_records',
-    select: ({ policy, tenant, from, to }) =>
+    select: ({ policy, tenant, from, to, asOf }) =>
       policy.policy_versions
-        .filter(({ effective_at: at }) => from <= at && at < to)
+        .filter(({ effective_at: at }) => from <= at && at < to && at <= asOf)
         .map((version) => {
           const key = version.key ?? `policy:${tenant}/${version.policy}@${version.version}`;
           return { canonical: key, item: key, aliases: [], at: version.effective_at, evidence: [], subject: version };
@@ -37,6 +37,11 @@ export const T26: ControlTest<Version> = {
     { code: 'no_merge_request', text: 'The version comes from a merge request.', check: hasRequest },
     { code: 'not_approved', text: 'Somebody approved the merge request.', check: wasApproved },
     { code: 'self_approved', text: 'A person who wrote none of the change approved it.', check: wasApprovedByOther },
+    {
+      code: 'approval_not_standing',
+      text: 'Their approval is for the commit that was merged, and was not taken back.',
+      check: stillStands,
+    },
     { code: 'effective_first', text: 'The approval came before the version took effect.', check: wasApprovedFirst },
     { code: 'hash_differs', text: 'What took effect is what was merged, by the hashes.', check: isAsMerged },
   ],
@@ -77,11 +82,24 @@ function wasApprovedByOther({ subject }: Candidate<Version>, context: ControlCon
   return request ? independenceOf(request, context) : HOLDS;
 }
 
+/** What was approved and then changed, or whose approval was taken back, was not approved as it took effect. */
+function stillStands({ subject }: Candidate<Version>, context: ControlContext): Answer {
+  const request = requestOf(subject, context);
+  if (!request) return HOLDS;
+  const independent = approvalsOfMerge(request, context).filter(({ independent: other }) => other !== false);
+  if (independent.length === 0 || independent.some(({ stands }) => stands !== false)) return HOLDS;
+  return fails(
+    'approval_not_standing',
+    'Each independent approval is for another commit than the one that was merged, or was taken back',
+    [...eventsOf(request), ...independent.map(({ event }) => event.event)],
+  );
+}
+
 function wasApprovedFirst({ subject }: Candidate<Version>, context: ControlContext): Answer {
   const request = requestOf(subject, context);
   if (!request) return HOLDS;
   const approvals = approvalsOfMerge(request, context).filter(
-    ({ independent, current }) => independent !== false && current !== false,
+    ({ independent, stands }) => independent !== false && stands !== false,
   );
   const effective = { at: subject.effective_at, precision: 'us', skewUs: 0 } as const;
   const before = or(...approvals.map(({ event }) => clockBefore(clockOf(context.rules, event), effective)));

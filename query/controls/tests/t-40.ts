@@ -16,7 +16,7 @@ interface VersionInUse {
 /** T-40: the tests themselves change only as everything else may. */
 export const T40: ControlTest<VersionInUse> = {
   id: 'T-40',
-  version: 1,
+  version: 2,
   title: 'The tests themselves are under change control',
   control:
     'Each policy and each catalogue of tests that was used comes from a reviewed change; the engine finds the exceptions that are seeded for it, and a check that is run again gives the same result.',

@@ -114,6 +114,31 @@ describe('T-24 each production deployment comes from an independently approved m
     expect(verdictOf(fixture, 'T-24')).toBe(verdict);
   });
 
+  // eps = 4.002 s. A job that names the commit which the merge made came after it, whatever the clocks say within their play.
+  test.each([
+    ['c1', '2026-03-10T10:00:55.997Z', 'pass'],
+    ['c1', '2026-03-10T10:00:55.998Z', 'undetermined order_within_skew'],
+    ['c1', '2026-03-10T10:01:04.002Z', 'undetermined order_within_skew'],
+    ['c1', '2026-03-10T10:01:04.003Z', 'exception no_merge'],
+    ['merge', '2026-03-10T10:01:04.002Z', 'pass'],
+    ['merge', '2026-03-10T10:01:04.003Z', 'exception no_merge'],
+  ])('commit %s merged at %s, deployed at 10:01: %s', (sha, merged, verdict) => {
+    const fixture = deployed(sha);
+    change(fixture, { merged });
+    push(fixture, 'main', sha, []);
+    expect(verdictOf(fixture, 'T-24')).toBe(verdict);
+  });
+
+  test('an approval that names no commit may be for the one that was merged or not', () => {
+    const fixture = deployed('merge');
+    change(fixture, { approvals: [] });
+    fixture.add({
+      name: 'approve', family: 'gitlab.hook', action: 'merge_request.approve', at: '2026-03-09T10:00:00Z', actor: gitlabUser(3),
+      facts: { merge_request: { project_id: '7' }, decision: { decided: 'approved' } }, keys: [['decides', MR]],
+    }); // prettier-ignore
+    expect(verdictOf(fixture, 'T-24')).toBe('undetermined order_within_skew');
+  });
+
   test('whoever pushed or wrote a commit of the branch is an author of the change', () => {
     const pushed = deployed('merge');
     change(pushed);
@@ -165,6 +190,10 @@ describe('T-26 policy change reviewed before it took effect', () => {
     ['of one that no source told of', {}, undefined, 'undetermined merge_request_not_on_record'],
     ['approved by nobody', {}, { approvals: [] }, 'exception not_approved'],
     ['approved by its author', {}, { approvals: [[2, '2026-03-09T10:00:00Z', 'c1']] }, 'exception self_approved'],
+    ['approved by an account that nothing resolves', {}, { approvals: [[70, '2026-03-09T10:00:00Z', 'c1']] }, 'undetermined unresolved_identity'], // prettier-ignore
+    ['approved for another commit', {}, { last: 'c2' }, 'exception approval_not_standing'],
+    ['approved between merge and effect', {}, { approvals: [[3, '2026-03-09T12:00:00Z', 'c1']] }, 'pass'],
+    ['approved after merge and effect', { effective_at: '2026-03-09T11:30:00Z' }, { approvals: [[3, '2026-03-09T12:00:00Z', 'c1']] }, 'exception effective_first'], // prettier-ignore
     ['with another text', { merged_sha256: 'bb' }, {}, 'exception hash_differs'],
     ['without a hash', { sha256: null }, {}, 'undetermined hash_unknown'],
   ] as const)('%s', (_what, more, spec, verdict) => {
@@ -181,6 +210,20 @@ describe('T-26 policy change reviewed before it took effect', () => {
     ['2026-03-09T09:59:57.998Z', 'exception effective_first'],
   ])('in force from %s, approved at 10:00: %s', (when, verdict) => {
     expect(verdictOf(put({ effective_at: when }, {}), 'T-26')).toBe(verdict);
+  });
+
+  test('an approval that was taken back before the merge does not stand', () => {
+    const fixture = put({}, {});
+    fixture.add({
+      name: 'unapprove', family: 'gitlab.hook', action: 'merge_request.unapprove', at: '2026-03-09T10:30:00Z', actor: gitlabUser(3),
+      facts: { merge_request: { project_id: '7', last_commit: 'c1' } }, keys: [['subject', MR]],
+    }); // prettier-ignore
+    expect(verdictOf(fixture, 'T-26')).toBe('exception approval_not_standing');
+  });
+
+  test('what takes effect after as-of is no item yet, to the moment', () => {
+    expect(put({}, {}).run('T-26', { asOf: '2026-03-09T23:59:59.999Z' }).population.count).toBe(0);
+    expect(put({}, {}).run('T-26', { asOf: '2026-03-10T00:00:00Z' }).population.count).toBe(1);
   });
 
   test('versions of other periods are no item; events that arrive late count from then on', () => {

@@ -14,7 +14,7 @@ import { claimsOf } from '../run-claims.ts';
 /** T-05: as many people approved as the policy asks, and what they approved is what was issued. */
 export const T05: ControlTest<ProductionIssue> = {
   id: 'T-05',
-  version: 1,
+  version: 2,
   title: 'Required number of approvals, still standing',
   control:
     'Production access is approved by as many different people as the policy asks for its project, none of them before the last change of what is approved.',
@@ -145,7 +145,10 @@ interface Change {
   readonly event: StoredEvent;
 }
 
-/** The change of what was asked for that came after an approval; undefined where the same still stood at the issue. */
+/**
+ * The change of what was asked for that came after an approval; undefined where the same still stood at the issue. Where
+ * the clocks do not tell which of two requests was approved, it is certain only if both were changed afterwards.
+ */
 function changeAfter(
   approval: Approval,
   { issue, flow }: ProductionIssue,
@@ -161,18 +164,21 @@ function changeAfter(
   const ordered = asked
     .filter((event) => event.occurredAt <= issue.occurredAt)
     .map((event) => ({ event, before: orderOf(event) }));
-  const approved = ordered.findLast(({ before }) => before !== false)?.event;
-  if (!approved) return undefined;
-  for (const { event, before } of ordered) {
-    if (before === true || event === approved) continue;
-    const what = differenceOf(approved, event);
-    if (what !== undefined) return { truth: before === false ? true : 'unknown', what, event };
-  }
-  return undefined;
+  const last = ordered.findLastIndex(({ before }) => before === true);
+  const possible = ordered.flatMap((one, index) => (one.before === 'unknown' || index === last ? [index] : []));
+  const changes = possible.map((index) => {
+    const later = ordered.slice(index + 1).flatMap(({ event, before }): readonly Change[] => {
+      const what = before === true ? undefined : differenceOf(ordered[index]?.event, event);
+      return what === undefined ? [] : [{ truth: before === false ? true : 'unknown', what, event }];
+    });
+    return later.find(({ truth }) => truth === true) ?? later[0];
+  });
+  const found = changes.find((change) => change?.truth === true) ?? changes.find((change) => change !== undefined);
+  return found && changes.some((change) => change?.truth !== true) ? { ...found, truth: 'unknown' } : found;
 }
 
-function differenceOf(one: StoredEvent, other: StoredEvent): string | undefined {
-  const [a, b] = [one.facts.request, other.facts.request];
+function differenceOf(one: StoredEvent | undefined, other: StoredEvent): string | undefined {
+  const [a, b] = [one?.facts.request, other.facts.request];
   if (a?.sha !== undefined && b?.sha !== undefined && a.sha !== b.sha) return 'the commit';
   if (a?.scope && b?.scope && listOf(a.scope) !== listOf(b.scope)) return 'the scope';
   if (a?.roles && b?.roles && listOf(a.roles) !== listOf(b.roles)) return 'the role asked for';

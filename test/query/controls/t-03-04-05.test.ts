@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { at, createFixture, gitlabUser, person, PRODUCTION_ROLE } from '../../support/control-fixture.ts';
+import { at, createFixture, gitlabUser, person, PRODUCTION_ROLE, STAGING_ROLE } from '../../support/control-fixture.ts';
 import type { Fixture } from '../../support/control-fixture.ts';
 import {
   addRequest,
   addRun,
   decideDeployment,
   decideRequest,
+  openSession,
   requestOf,
   tokenOf,
 } from '../../support/control-story.ts';
@@ -165,6 +166,14 @@ describe('T-04 grant within the approved scope and window', () => {
     expect(result.items).toMatchObject([{ item: tokenOf(3), verdict: 'exception', attribute: 'allowance' }]);
   });
 
+  test('a credential becomes a member once its approval has arrived', () => {
+    const fixture = createFixture(POLICY);
+    addRun(fixture, { job: 1, issuedAt: ISSUED, ci: CI });
+    decideDeployment(fixture, 1, '2026-03-09T08:00:00Z', gitlabUser(8), 'approved', '2026-03-20T00:00:00Z');
+    expect(verdictOf(fixture, 'T-04', { asOf: '2026-03-19T00:00:00Z' })).toBe('none');
+    expect(verdictOf(fixture, 'T-04')).toBe('exception approval_stale');
+  });
+
   test('what has no approval is for T-01 to say', () => {
     const fixture = createFixture(POLICY);
     addRun(fixture, { job: 1, issuedAt: ISSUED, ci: CI });
@@ -197,11 +206,28 @@ describe('T-05 required number of approvals, still standing', () => {
     expect(verdictOf(fixture, 'T-05')).toBe('undetermined unresolved_identity');
   });
 
-  test('the second approval within the play of the clocks leaves it open', () => {
+  // eps = 4.002 s.
+  test.each([
+    ['2026-03-10T09:59:55.997Z', 'pass'],
+    ['2026-03-10T09:59:55.998Z', 'undetermined order_within_skew'],
+    ['2026-03-10T10:00:04.002Z', 'undetermined order_within_skew'],
+    ['2026-03-10T10:00:04.003Z', 'exception too_few_approvers'],
+  ])('the second approval at %s, issued at 10:00: %s', (when, verdict) => {
     const fixture = run();
     decideDeployment(fixture, 1, '2026-03-10T09:00:00Z', gitlabUser(8));
-    decideDeployment(fixture, 1, '2026-03-10T09:59:55.998Z', gitlabUser(5));
-    expect(verdictOf(fixture, 'T-05')).toBe('undetermined order_within_skew');
+    decideDeployment(fixture, 1, when, gitlabUser(5));
+    expect(verdictOf(fixture, 'T-05')).toBe(verdict);
+  });
+
+  test('approvals by a rule, and sessions that crossed over, are excluded and listed', () => {
+    const byRule = run();
+    asked(byRule);
+    decideRequest(byRule, 'r1', '2026-03-10T09:00:00Z', { kind: 'system', key: 'policy:p@1' });
+    expect(byRule.run('T-05').excluded).toEqual({ approved_by_rule: 1 });
+    const crossed = createFixture(POLICY);
+    addRun(crossed, { job: 1, issuedAt: ISSUED, ci: CI, role: STAGING_ROLE });
+    openSession(crossed, 1, 'aws:accesskey:ASIACROSSED', '2026-03-10T10:00:05Z');
+    expect(crossed.run('T-05').excluded).toEqual({ crossed_environments: 1 });
   });
 
   test('a project that the policy does not know has no number; one that needs none is no item', () => {
@@ -223,6 +249,29 @@ describe('T-05 required number of approvals, still standing', () => {
     expect(verdictOf(fixture, 'T-05')).toBe(verdict);
     decideRequest(fixture, 'r1', '2026-03-10T09:30:00Z', APPROVER);
     expect(verdictOf(fixture, 'T-05')).toBe('pass');
+  });
+
+  // Both stand in one log: eps is twice 2 s + 1 ms.
+  test.each([
+    ['2026-03-10T08:29:55.997Z', 'pass'],
+    ['2026-03-10T08:29:55.998Z', 'undetermined order_within_skew'],
+    ['2026-03-10T08:30:04.002Z', 'undetermined order_within_skew'],
+    ['2026-03-10T08:30:04.003Z', 'exception approval_before_change'],
+  ])('asked with another commit at %s, approved at 08:30: %s', (when, verdict) => {
+    const fixture = run({ projects: [{ id: 7, required_approvals: 1 }] });
+    asked(fixture, { sha: 'a' });
+    decideRequest(fixture, 'r1', '2026-03-10T08:30:00.000Z', APPROVER);
+    asked(fixture, { sha: 'b' }, when);
+    expect(verdictOf(fixture, 'T-05')).toBe(verdict);
+  });
+
+  test('whichever of two requests was approved, a third one changed it', () => {
+    const fixture = run({ projects: [{ id: 7, required_approvals: 1 }] });
+    asked(fixture, { sha: 'a' });
+    asked(fixture, { sha: 'b' }, '2026-03-10T08:30:01Z');
+    decideRequest(fixture, 'r1', '2026-03-10T08:30:00Z', APPROVER);
+    asked(fixture, { sha: 'c' }, '2026-03-10T09:00:00Z');
+    expect(verdictOf(fixture, 'T-05')).toBe('exception approval_before_change');
   });
 
   test('an approval that arrives late counts only once it is there', () => {

@@ -18,7 +18,7 @@ interface StreamOnDay {
 /** T-31: nothing of what a source counted, or promised to say, is missing. */
 export const T31: ControlTest<StreamOnDay> = {
   id: 'T-31',
-  version: 2,
+  version: 3,
   title: 'Source streams complete',
   control:
     'What a source numbers, chains or sends at a steady pace arrives without a gap; every gap is found and told.',
@@ -26,7 +26,7 @@ export const T31: ControlTest<StreamOnDay> = {
   nature: 'detective',
   frequency: 'daily',
   population: {
-    definition: 'Registered sources, each on each day (UTC) of the period.',
+    definition: 'Registered sources, each on each day (UTC) of the period that had begun by as-of.',
     source: 'independent',
     select: selectStreamDays,
   },
@@ -71,12 +71,13 @@ export const T31: ControlTest<StreamOnDay> = {
     'Anything of sources without numbers, chain, digest, pace or second pull. A second pull shows what the source saved, which for GitLab is a small part of what it streams. A log file that digests name counts as missing only where that is certain.',
 };
 
-function selectStreamDays({ sources, policy, from, to }: ControlContext): readonly Candidate<StreamOnDay>[] {
+function selectStreamDays({ sources, policy, from, to, asOf }: ControlContext): readonly Candidate<StreamOnDay>[] {
   return sources
     .filter(({ registered }) => registered)
     .flatMap((source) => {
       const integrity = registeredSource(policy, source)?.integrity ?? source.integrity;
-      return daysBetween(from, to).map(({ day, from: begun }) => ({
+      // A day that has not begun by as-of is one of which nobody can have seen anything.
+      return daysBetween(from, Math.min(to, asOf)).map(({ day, from: begun }) => ({
         canonical: streamKey(source, day),
         item: streamKey(source, day),
         aliases: [],

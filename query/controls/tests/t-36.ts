@@ -19,7 +19,7 @@ const DAY_US = 86_400_000_000;
 /** T-36: evidence is kept as long as it must be, and goes only when two people let it go. */
 export const T36: ControlTest<Member> = {
   id: 'T-36',
-  version: 1,
+  version: 2,
   title: 'Retention and deletion',
   control:
     'What a source told is held for the time of the policy, or since the source was connected; nothing is deleted before its time, under a legal hold, or on the word of one person.',
@@ -27,7 +27,7 @@ export const T36: ControlTest<Member> = {
   nature: 'preventive',
   frequency: 'monthly',
   population: {
-    definition: 'Registered sources, each in each month (UTC) of the period; and the deletions of the period, by their register.',
+    definition: 'Registered sources, each in each month (UTC) of the period; and the deletions of the period, by their register; both as far as they had come by as-of.',
     source: 'own_records',
     select: (context) => [...selectMonths(context), ...selectDeletions(context)],
   },
@@ -50,9 +50,9 @@ export const T36: ControlTest<Member> = {
   doesNotProve: 'Anything of deletions that no register tells of; T-32 would show that records are missing.',
 }; // prettier-ignore
 
-function selectMonths({ sources, from, to }: ControlContext): readonly Candidate<Member>[] {
+function selectMonths({ sources, from, to, asOf }: ControlContext): readonly Candidate<Member>[] {
   const months: { name: string; begun: Micros; end: Micros }[] = [];
-  for (let at = new Date(Math.floor(from / 1_000)), begun = from; begun < to;) {
+  for (let at = new Date(Math.floor(from / 1_000)), begun = from; begun < Math.min(to, asOf);) {
     const next = Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1);
     months.push({ name: formatMicros(begun).slice(0, 7), begun, end: Math.min(next * 1_000, to) });
     at = new Date(next);
@@ -67,9 +67,9 @@ function selectMonths({ sources, from, to }: ControlContext): readonly Candidate
     );
 }
 
-function selectDeletions({ policy, from, to }: ControlContext): readonly Candidate<Member>[] {
+function selectDeletions({ policy, from, to, asOf }: ControlContext): readonly Candidate<Member>[] {
   return policy.deletions
-    .filter(({ at }) => from <= at && at < to)
+    .filter(({ at }) => from <= at && at < to && at <= asOf)
     .map((deletion) => candidate<Member>(`deletion:${deletion.object}@${formatMicros(deletion.at)}`, deletion.at, { kind: 'deletion', deletion }));
 } // prettier-ignore
 

@@ -69,6 +69,15 @@ describe('T-31 source streams complete', () => {
     expect(fixture.run('T-31', { sources: [] }).result).toBe('not_in_scope');
   });
 
+  test('days that had not begun by as-of are not judged', () => {
+    const fixture = createFixture({ sources: [{ ...CE, integrity: 'dense_seq' }] });
+    const seen = (asOf: string): TestResult =>
+      fixture.run('T-31', { asOf, sources: [{ family: 'ce', instance: 'issuer', integrity: 'dense_seq' }] });
+    expect(seen('2026-03-05T00:00:00.001Z')).toMatchObject({ population: { count: 5 }, passed: 5 });
+    expect(seen('2026-03-05T00:00:00Z').population.count).toBe(4);
+    expect(seen('2026-03-01T00:00:00Z')).toMatchObject({ population: { count: 0 }, result: 'did_not_operate' });
+  });
+
   test('a gap keeps other tests from a conclusion, but takes no exception back', () => {
     const gaps = [gap('2026-03-05T23:00:00.000000Z', '2026-03-05T23:10:00.000000Z', 'sequence')];
     const sources = [{ family: 'ce', gaps }, { family: 'aws.cloudtrail' }];
@@ -165,6 +174,15 @@ describe('T-35 expected sources reporting; logging not switched off', () => {
   ])('logging switched off %s', (_what, approved, spec, verdict) => {
     expect(verdictOf(switched(approved, spec))).toBe(verdict);
   });
+
+  test.each([
+    ['okta.log', 'config.change', 'system.log_stream.lifecycle.deactivate', 'okta:log-stream/1', 'destination_removed_without_change'],
+    ['vault.audit', 'api.delete', 'update', 'vault:path:vault/sys/audit/file', 'logging_stopped_without_change'],
+  ] as const)('a log of %s is switched off by %s', (family, action, type, resource, attribute) => {
+    const fixture = createFixture({ sources: [] });
+    fixture.add({ name: 'switch', family, action, type, at: '2026-03-10T10:00:00Z', resource });
+    expect(verdictOf(fixture)).toBe(`exception ${attribute}`);
+  }); // prettier-ignore
 
   test('a switch that is told late counts from then on', () => {
     const fixture = switched(undefined, { received: '2026-03-20T00:00:00Z' });

@@ -65,6 +65,14 @@ describe('T-36 retention and deletion', () => {
     expect(codes({}, hold({ object: 'rec' }))).toEqual([]);
   });
 
+  test('months and deletions that come after as-of are not judged', () => {
+    const early = { asOf: '2026-03-10T11:59:59.999Z', sources: [{ family: 'ce', registered: false }] };
+    const fixture = createFixture({ sources: [], deletions: [deletion({ authorised_by: [] })] });
+    expect(fixture.run('T-36', early)).toMatchObject({ population: { count: 0 }, result: 'did_not_operate' });
+    expect(fixture.run('T-36', { ...early, asOf: WHEN }).items).toMatchObject([{ attribute: 'not_authorised' }]);
+    expect(createFixture(source()).run('T-36', { ...held(), asOf: '2026-03-01T00:00:00Z' }).population.count).toBe(0);
+  });
+
   test('no source and no deletion is no pass', () => {
     expect(createFixture().run('T-36', { sources: [{ family: 'ce', registered: false }] })).toMatchObject({ population: { count: 0 }, result: 'did_not_operate' });
   }); // prettier-ignore

@@ -35,6 +35,7 @@ export const T22: ControlTest<Crossing> = {
     },
   ],
   minLink: 'policy',
+  analytics: countReverse,
   parameters: (policy) => ({ 'production environments': policy.environments.production.join(', ') }),
   inputs: ['ce', 'aws.cloudtrail', 'k8s.audit', 'vault.audit'],
   proves: 'That no recorded use with a credential of another environment succeeded on a production resource.',
@@ -59,6 +60,19 @@ function selectForeignUses({ uses, credentials, rules }: ControlContext): readon
       },
     ];
   });
+}
+
+/** The reverse, which decides nothing: what was made for production and was accepted elsewhere may leak what it can reach. */
+function countReverse({ uses, credentials, rules }: ControlContext): Readonly<Record<string, string>> {
+  const reverse = uses.inPeriod.filter(
+    ({ event, credential, succeeded, production, environment }) =>
+      credential !== undefined &&
+      succeeded &&
+      environment !== undefined &&
+      !production &&
+      credentials.originsOf(credential, event).some((origin) => isProduction(origin.environment, rules)),
+  );
+  return { 'accepted by other environments with a credential of production': String(reverse.length) };
 }
 
 function staysOutside({ subject: { use, origin } }: Candidate<Crossing>, { credentials }: ControlContext): Answer {

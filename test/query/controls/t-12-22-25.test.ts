@@ -93,6 +93,13 @@ describe('T-12 no standing credential touches production', () => {
     });
   });
 
+  test('a use that arrives late is judged from then on', () => {
+    const fixture = createFixture();
+    addCall(fixture, 'static', WHEN, { key: STATIC, principal: WRITER, received: '2026-03-20T00:00:00Z' });
+    expect(fixture.run('T-12', { asOf: '2026-03-19T00:00:00Z' }).result).toBe('did_not_operate');
+    expect(fixture.run('T-12').items).toMatchObject([{ attribute: 'static_key' }]);
+  });
+
   test('refused calls and staging are no members', () => {
     const fixture = createFixture();
     addCall(fixture, 'denied', WHEN, { key: STATIC, outcome: 'denied' });
@@ -181,6 +188,30 @@ describe('T-22 non-production credential never reaches production', () => {
     expect(fixture.run('T-22')).toMatchObject({
       result: 'unable_to_conclude',
       items: [{ attribute: 'unclassified_resource' }],
+    });
+  });
+});
+
+describe('T-22 in the other direction, and as time goes on', () => {
+  test('a use that arrives late is judged from then on; none is no pass', () => {
+    const fixture = createFixture();
+    addRun(fixture, { job: 1, issuedAt: '2026-03-10T11:00:00Z', role: STAGING_ROLE });
+    expect(fixture.run('T-22')).toMatchObject({ population: { count: 0 }, result: 'did_not_operate' });
+    addCall(fixture, 'late', WHEN, { key: tokenOf(1), received: '2026-03-20T00:00:00Z' });
+    expect(fixture.run('T-22', { asOf: '2026-03-19T00:00:00Z' }).population.count).toBe(0);
+    expect(fixture.run('T-22').items).toMatchObject([{ attribute: 'nonprod_on_prod' }]);
+  });
+
+  test('what was made for production and is accepted elsewhere is counted, and decides nothing', () => {
+    const fixture = createFixture();
+    addRun(fixture, { job: 1, issuedAt: '2026-03-10T11:00:00Z', lifeS: 3_600 });
+    addCall(fixture, 'home', WHEN, { key: tokenOf(1) });
+    addCall(fixture, 'staging', WHEN, { key: tokenOf(1), account: '222222222222' });
+    addCall(fixture, 'refused', WHEN, { key: tokenOf(1), account: '222222222222', outcome: 'denied' });
+    addCall(fixture, 'nowhere', WHEN, { key: tokenOf(1), account: '333333333333' });
+    expect(fixture.run('T-22')).toMatchObject({
+      result: 'did_not_operate',
+      analytics: { 'accepted by other environments with a credential of production': '1' },
     });
   });
 });

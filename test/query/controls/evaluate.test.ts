@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { TestId } from '../../../model/control.ts';
+import { FAMILIES } from '../../../model/source.ts';
 import { CATALOGUE, catalogueVersion, testsFor } from '../../../query/controls/catalogue.ts';
 import { checkGraph, checkGraphInSteps } from '../../../query/controls/check-graph.ts';
 import { checkText } from '../../../query/controls/check-text.ts';
@@ -133,6 +134,19 @@ test('an empty period and an unknown test are told apart from an empty result', 
   expect(() => checkGraph({ ...input, request: { ...request, to: request.from } })).toThrow(/period is empty/);
   const unknown: TestId = 'T-99';
   expect(() => checkGraph({ ...input, request: { ...request, tests: [unknown] } })).toThrow(/T-99/);
+});
+
+describe('where nothing happened', () => {
+  // Every source is known and has sent something once, but nothing of the period; none is registered, so no day is expected of any.
+  const sources = FAMILIES.map((family) => ({ family, registered: false, records: 1 }));
+
+  test.each(CATALOGUE.map(({ id }) => id))('%s has an empty population, which is never a pass', (id) => {
+    const result = createFixture({ sources: [] }).run(id, { sources });
+    // T-16 reads no source at all: its population would be the leavers of a personnel department.
+    expect(result.result).toBe(id === 'T-16' ? 'not_in_scope' : 'did_not_operate');
+    expect(result).toMatchObject({ passed: 0, exceptions: 0, undetermined: 0, excluded: {}, items: [] });
+    expect(result.population).toMatchObject({ count: 0, sha256: createHash('sha256').digest('hex') });
+  });
 });
 
 describe('the catalogue', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createFixture, gitlabUser, person } from '../../support/control-fixture.ts';
+import { createFixture, gitlabUser, person, PRODUCTION_ROLE } from '../../support/control-fixture.ts';
 import {
   addRequest,
   addRun,
@@ -112,6 +112,35 @@ describe('T-01 approval precedes production credential issue', () => {
       items: [{ verdict: 'excluded', attribute: 'break_glass' }],
     });
     expect(result.reason).toContain('Operation was not tested');
+  });
+
+  // eps = 4.002 s, of the identity provider and the issuer.
+  test.each([
+    ['2026-03-10T09:59:55.997Z', 'exception approval_withdrawn'],
+    ['2026-03-10T09:59:55.998Z', 'undetermined order_within_skew'],
+    ['2026-03-10T10:00:04.002Z', 'undetermined order_within_skew'],
+    ['2026-03-10T10:00:04.003Z', 'pass'],
+  ])('an approval withdrawn at %s against an issue at 10:00:00.000 is: %s', (when, verdict) => {
+    const fixture = createFixture();
+    addRun(fixture, { job: 1, issuedAt: ISSUED });
+    addRequest(fixture, 'r1', 1, '2026-03-10T08:00:00Z');
+    decideRequest(fixture, 'r1', '2026-03-10T09:00:00Z', approver);
+    decideRequest(fixture, 'r1', when, approver, 'revoked');
+    const [item] = fixture.run('T-01').items;
+    expect(item ? `${item.verdict} ${item.attribute}` : 'pass').toBe(verdict);
+  });
+
+  test('a session that registered automation opened for itself is excluded and listed', () => {
+    const role = 'arn:aws:iam::111111111111:role/scaler';
+    const fixture = createFixture({ automation: [{ name: 'scaler', match: { aws_role_arn: role } }] });
+    const key = 'aws:accesskey:ASIASELF';
+    fixture.add({
+      name: 'self', family: 'aws.cloudtrail', action: 'session.assume', at: ISSUED, keys: [['creates', key]],
+      facts: { credential: { key, target: PRODUCTION_ROLE }, call: { service: 'sts', operation: 'AssumeRole', write: false, principal: role } },
+    }); // prettier-ignore
+    const result = fixture.run('T-01');
+    expect(result).toMatchObject({ excluded: { registered_automation: 1 }, result: 'did_not_operate' });
+    expect(result.items).toMatchObject([{ item: key, verdict: 'excluded', attribute: 'registered_automation' }]);
   });
 
   test('a session belongs to the token that opened it; one without a token stands for itself', () => {

@@ -101,6 +101,22 @@ describe('T-02 approver independent of requester', () => {
     });
   });
 
+  test('where nobody is known to have asked, started or run, nobody can be told from them', () => {
+    const fixture = createFixture({ identities });
+    const nobody = { kind: 'unknown', key: '' } as const;
+    addRun(fixture, { job: 1, issuedAt: ISSUED, creator: nobody, runner: nobody });
+    decideDeployment(fixture, 1, '2026-03-10T09:00:00Z', gitlabUser(2));
+    expect(fixture.run('T-02').items).toMatchObject([{ verdict: 'undetermined', attribute: 'no_requester_known' }]);
+  });
+
+  test('an approval that arrives late is relied on from then on', () => {
+    const fixture = createFixture({ identities });
+    addRun(fixture, { job: 1, issuedAt: ISSUED, creator: gitlabUser(1), runner: gitlabUser(2) });
+    decideDeployment(fixture, 1, '2026-03-10T09:00:00Z', gitlabUser(2), 'approved', '2026-03-20T00:00:00Z');
+    expect(fixture.run('T-02', { asOf: '2026-03-19T00:00:00Z' }).population.count).toBe(0);
+    expect(fixture.run('T-02').items).toMatchObject([{ verdict: 'exception', attribute: 'same_person' }]);
+  });
+
   test('an approval after the issue was not relied on, so the population is empty', () => {
     const fixture = createFixture({ identities });
     addRun(fixture, { job: 1, issuedAt: ISSUED });

@@ -152,6 +152,16 @@ describe('T-07 least privilege', () => {
     expect(fixture.run('T-07')).toMatchObject({ excluded: { registered_automation: 1 }, result: 'did_not_operate' });
   }); // prettier-ignore
 
+  test('an issue that arrives late makes its grant a member from then on', () => {
+    const fixture = createFixture({ roles: [role] });
+    fixture.add({
+      name: 'late', family: 'ce', action: 'token.issue', at: WHEN, received: '2026-03-20T00:00:00Z', keys: [['creates', tokenOf(1)]],
+      facts: { credential: { key: tokenOf(1), issued_at: at(WHEN), target: PRODUCTION_ROLE }, ci: ci('2') },
+    });
+    expect(fixture.run('T-07', { asOf: '2026-03-19T00:00:00Z' })).toMatchObject({ population: { count: 0 }, result: 'did_not_operate' });
+    expect(fixture.run('T-07').items).toMatchObject([{ attribute: 'role_not_allowed' }]);
+  }); // prettier-ignore
+
   test('no grant is no pass', () => {
     expect(createFixture({ roles: [role] }).run('T-07')).toMatchObject({ population: { count: 0 }, result: 'did_not_operate' });
   }); // prettier-ignore

@@ -68,6 +68,18 @@ describe('T-08 lifetime within policy', () => {
     ]);
   });
 
+  test('a renewal that arrives late makes the life longer from then on', () => {
+    const fixture = createFixture();
+    addRun(fixture, { job: 1, issuedAt: ISSUED, lifeS: 3_600 });
+    const renewed = '2026-03-10T10:30:00Z';
+    fixture.add({
+      name: 'renew', family: 'ce', action: 'token.renew', at: renewed, received: '2026-03-20T00:00:00Z', keys: [['uses', tokenOf(1)]],
+      facts: { credential: { key: tokenOf(1), renewed: true, issued_at: at(ISSUED), expires_at: at(renewed) + 3_600e6 } },
+    }); // prettier-ignore
+    expect(fixture.run('T-08', { asOf: '2026-03-19T00:00:00Z' })).toMatchObject({ passed: 1, items: [] });
+    expect(fixture.run('T-08').items).toMatchObject([{ item: tokenOf(1), attribute: 'lifetime' }]);
+  });
+
   test('an environment that the policy does not name is undetermined unless every limit holds', () => {
     const fixture = createFixture();
     addRun(fixture, { job: 1, issuedAt: ISSUED, role: 'https://elsewhere.example', lifeS: 3_600 });
@@ -203,6 +215,27 @@ describe('T-09 no successful use after expiry or revocation', () => {
       passed: 2,
       items: [{ item: 'event:vault.audit/read-2026-03-10T10:25:00Z', attribute: 'after_expiry' }],
     });
+  });
+
+  test('nothing used: the control did not operate', () => {
+    const fixture = createFixture();
+    addRun(fixture, { job: 1, issuedAt: ISSUED });
+    expect(fixture.run('T-09')).toMatchObject({ population: { count: 0 }, result: 'did_not_operate' });
+  });
+
+  // Told by the issuer, used at AWS: eps is 4.002 s.
+  test.each([
+    ['2026-03-10T10:04:55.997Z', 'exception after_revocation'],
+    ['2026-03-10T10:04:55.998Z', 'undetermined order_within_skew'],
+    ['2026-03-10T10:05:04.002Z', 'undetermined order_within_skew'],
+    ['2026-03-10T10:05:04.003Z', 'pass'],
+  ])('revoked at %s, used at 10:05: %s', (when, verdict) => {
+    const fixture = createFixture();
+    addRun(fixture, { job: 1, issuedAt: ISSUED });
+    fixture.add({ name: 'revoke', family: 'ce', action: 'token.revoke', at: when, keys: [['ends', tokenOf(1)]] });
+    addCall(fixture, 'call', '2026-03-10T10:05:00.000Z', { key: tokenOf(1) });
+    const [item] = fixture.run('T-09').items;
+    expect(item ? `${item.verdict} ${item.attribute}` : 'pass').toBe(verdict);
   });
 
   test('a revocation that arrives late does not change what was known before', () => {

@@ -128,6 +128,14 @@ describe('T-11 one credential, one holder', () => {
     expect(verdictsOf(fixture, 'T-11')).toEqual(['exception issued_twice']);
   });
 
+  test('a use that arrives late shows the second network from then on', () => {
+    const fixture = job();
+    call(fixture, 'use', '2026-03-10T10:01:00Z', '198.51.100.1');
+    call(fixture, 'late', '2026-03-10T10:02:00Z', '192.0.2.1', 'success', '2026-03-20T00:00:00Z');
+    expect(fixture.run('T-11', { asOf: '2026-03-19T00:00:00Z' })).toMatchObject({ passed: 1, items: [] });
+    expect(verdictsOf(fixture, 'T-11')).toEqual(['exception two_networks']);
+  });
+
   test('a standing key is no item, nor is a token that nobody used', () => {
     const fixture = job();
     addCall(fixture, 'standing', '2026-03-10T10:01:00Z', { key: 'aws:accesskey:AKIAEXAMPLE000000001' });

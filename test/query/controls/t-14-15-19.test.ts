@@ -98,6 +98,20 @@ describe("T-14 MFA on requester's and approver's session", () => {
     ).toBe(verdict);
   });
 
+  test('a login that arrives late covers the act from then on', () => {
+    const fixture = act('approves');
+    const one = {
+      family: 'okta.log',
+      action: 'session.login',
+      actor: ALICE,
+      received: '2026-03-20T00:00:00Z',
+    } as const;
+    fixture.add({ ...one, name: 'login', at: '2026-03-10T08:00:00Z', facts: { login: {} }, keys: [['creates', SESSION]] }); // prettier-ignore
+    fixture.add({ ...one, name: 'mfa', at: '2026-03-10T08:00:10Z', facts: { login: { mfa: true, factor: 'FIDO_WEBAUTHN' } }, keys: [['uses', SESSION]] }); // prettier-ignore
+    expect(verdictOf(fixture, 'T-14', { asOf: '2026-03-19T00:00:00Z' })).toBe('undetermined no_session');
+    expect(verdictOf(fixture, 'T-14')).toBe('pass');
+  });
+
   test('an account that is nobody, an agent in the name of somebody, and nobody at all', () => {
     const stranger = createFixture();
     stranger.add({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createFixture, GITLAB, gitlabUser, PEOPLE, PRODUCTION_ROLE } from '../../support/control-fixture.ts';
 import type { Fixture } from '../../support/control-fixture.ts';
-import { addRun, jobOf, tokenOf } from '../../support/control-story.ts';
+import { addRun, jobOf, openSession, tokenOf } from '../../support/control-story.ts';
 
 const WHEN = '2026-03-10T12:00:00Z';
 const START = '2026-03-01T00:00:00Z';
@@ -213,6 +213,15 @@ describe('T-30 break-glass bounded and alerted', () => {
     fixture.add({ name: 'rotate', family: 'gitlab.audit', action: 'credential.rotate', at: '2026-03-10T13:00:00Z', keys: [['target', tokenOf(1)]] });
     // It is replaced, but nothing says that the access ended.
     expect(codes(fixture)).toEqual(['too_long']);
+  }); // prettier-ignore
+
+  test('a token without an end must be replaced, also where the session that it opened is over', () => {
+    const fixture = opened(undefined);
+    openSession(fixture, 1, 'aws:accesskey:ASIABG', '2026-03-10T12:00:05Z');
+    expect(codes(fixture, '2026-03-10T15:59:59Z')).toEqual(['not_yet_due']);
+    expect(fixture.run('T-30').items).toMatchObject([{ verdict: 'exception', attribute: 'not_rotated' }]);
+    fixture.add({ name: 'rotate', family: 'gitlab.audit', action: 'credential.rotate', at: '2026-03-10T13:00:00Z', keys: [['target', tokenOf(1)]] });
+    expect(codes(fixture)).toEqual([]);
   }); // prettier-ignore
 
   test('refusals are told beside the result; no emergency is no pass', () => {

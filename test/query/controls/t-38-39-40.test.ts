@@ -26,6 +26,7 @@ describe('T-38 chain coverage', () => {
     use(bare, 'read');
     use(bare, 'orphan', 'aws:accesskey:ASIAORPHAN');
     const result = bare.run('T-38');
+    expect(result.items.map(({ verdict, attribute }) => `${verdict} ${attribute}`)).toEqual(['exception incomplete_chain', 'exception incomplete_chain']);
     expect(result.items.map(({ item, finding }) => [item, finding.slice(0, 20)])).toEqual([
       ['event:aws.cloudtrail/orphan', 'Not known: flow; of '],
       ['event:aws.cloudtrail/read', 'Not known: approver;'],

@@ -80,7 +80,11 @@ export function approvalsOfMerge(request: MergeRequest, context: ControlContext)
     .filter((event) => event.action === 'merge_request.approve' && event.actor.kind !== 'system')
     .map((event) => {
       const kind = identities.resolve(event.actor, event.occurredAt)?.kind ?? event.actor.kind;
-      const wrote = or(...request.authors.map((author) => identities.sameParty(event.actor, author, event.occurredAt)));
+      // Where nobody is known to have written it, nobody can be told from its authors.
+      const wrote: Truth =
+        request.authors.length === 0
+          ? 'unknown'
+          : or(...request.authors.map((author) => identities.sameParty(event.actor, author, event.occurredAt)));
       const sha = event.facts.decision?.sha;
       const later = request.events.filter(
         (other) => other.occurredAt > event.occurredAt && other.facts.merge_request?.last_commit !== undefined,

@@ -19,12 +19,15 @@ interface Change {
   readonly merged?: string | null;
   readonly last?: string;
   readonly received?: string;
+  /** No event names an author. */
+  readonly anonymous?: boolean;
 }
 
 /** A merge request of account 1: pushed, approved, merged as commit "merge" into main. */
 function change(fixture: Fixture, spec: Change = {}): void {
   const { approvals = [[3, '2026-03-09T10:00:00Z', 'c1']], merged = '2026-03-09T11:00:00Z', last = 'c1' } = spec;
-  const facts = { project_id: '7', author: gitlabUser(1).key, source_branch: 'topic', target_branch: 'main' };
+  const author = spec.anonymous === true ? {} : { author: gitlabUser(1).key };
+  const facts = { project_id: '7', ...author, source_branch: 'topic', target_branch: 'main' };
   const add = (
     name: string,
     action: 'open' | 'approve' | 'unapprove' | 'merge',
@@ -105,6 +108,7 @@ describe('T-24 each production deployment comes from an independently approved m
       { approvals: [[70, '2026-03-09T10:00:00Z', 'c1']] },
       'undetermined unresolved_identity',
     ],
+    ['written by nobody known', { anonymous: true }, 'undetermined unresolved_identity'],
     ['approved by nobody', { approvals: [] }, 'exception not_approved'],
     ['not merged', { merged: null }, 'undetermined merge_history_missing'],
     ['merged only afterwards', { merged: '2026-03-11T00:00:00Z' }, 'undetermined merge_history_missing'],
@@ -191,6 +195,7 @@ describe('T-26 policy change reviewed before it took effect', () => {
     ['approved by nobody', {}, { approvals: [] }, 'exception not_approved'],
     ['approved by its author', {}, { approvals: [[2, '2026-03-09T10:00:00Z', 'c1']] }, 'exception self_approved'],
     ['approved by an account that nothing resolves', {}, { approvals: [[70, '2026-03-09T10:00:00Z', 'c1']] }, 'undetermined unresolved_identity'], // prettier-ignore
+    ['written by nobody known', {}, { anonymous: true }, 'undetermined unresolved_identity'],
     ['approved for another commit', {}, { last: 'c2' }, 'exception approval_not_standing'],
     ['approved between merge and effect', {}, { approvals: [[3, '2026-03-09T12:00:00Z', 'c1']] }, 'pass'],
     ['approved after merge and effect', { effective_at: '2026-03-09T11:30:00Z' }, { approvals: [[3, '2026-03-09T12:00:00Z', 'c1']] }, 'exception effective_first'], // prettier-ignore

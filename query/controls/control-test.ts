@@ -112,7 +112,7 @@ export interface ControlTest<Subject> {
   readonly needs?: readonly Figure[];
   /** Figures that are told beside the result and decide nothing. */
   analytics?(context: ControlContext): Readonly<Record<string, string>>;
-  /** How many undetermined items do not prevent a conclusion; absent: what the policy says (0 for key controls). */
+  /** How many undetermined items do not prevent a conclusion; absent: none for a key control, else what the policy says. */
   readonly undeterminedTolerance?: number;
   readonly proves: string;
   readonly doesNotProve: string;

@@ -20,7 +20,9 @@ export function evaluateTest(
   const judged = population.map((candidate) => judge(test, candidate, context));
   const gaps = gapsOf(test, context, sources);
   const counts = countVerdicts(judged);
-  const tolerance = test.undeterminedTolerance ?? context.policy.parameters.undetermined_tolerance;
+  // A key control carries the report: no policy lets it conclude over what is undetermined (controls.md 2.4).
+  const tolerated = test.key ? 0 : context.policy.parameters.undetermined_tolerance;
+  const tolerance = test.undeterminedTolerance ?? tolerated;
   const { result, reason } = conclude(counts, gaps.length, tolerance, isObservable(test, sources));
   return {
     test: test.id,
@@ -150,7 +152,12 @@ function conclude(
   }
   if (tested === 0)
     return { result: 'did_not_operate', reason: `All ${whole} items are excluded. Operation was not tested.` };
-  return { result: 'no_exceptions_noted', reason: `No exceptions noted. The population of ${whole} was tested.` };
+  const open =
+    counts.undetermined === 0 ? '' : ` ${counts.undetermined} of it undetermined, of ${tolerance} tolerated.`;
+  return {
+    result: 'no_exceptions_noted',
+    reason: `No exceptions noted. The population of ${whole} was tested.${open}`,
+  };
 }
 
 /** A share in percent: one digit that counts below 1 %, one decimal below 10 %. */

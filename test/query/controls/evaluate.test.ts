@@ -87,6 +87,18 @@ describe('the result of a test', () => {
   });
 });
 
+test('what the policy tolerates as undetermined lets other tests conclude, and says so, but no key control', () => {
+  const fixture = createFixture({ parameters: { undetermined_tolerance: 1 } });
+  const context = createContext(fixture.graph(), fixture.policy, request);
+  const judged = (key: boolean, names: readonly string[]): string =>
+    evaluateTest({ ...probe(names), key }, context, [sourceState({})]).reason;
+  expect(judged(false, ['a', 'b?'])).toBe(
+    'No exceptions noted. The population of 2 was tested. 1 of it undetermined, of 1 tolerated.',
+  );
+  expect(judged(false, ['a?', 'b?'])).toBe('Unable to conclude: 2 of 2 items are undetermined.');
+  expect(judged(true, ['a', 'b?'])).toBe('Unable to conclude: 1 of 2 items are undetermined.');
+});
+
 test('the population is sorted and hashed before it is judged, whatever the order it came in', () => {
   const [one, two] = [evaluate(['c!', 'a', 'b?']), evaluate(['b?', 'c!', 'a'])];
   expect(one).toEqual(two);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathWith, readLines, readText } from '../api.ts';
 import type { Api } from '../api.ts';
 import { formatOption, refuseArguments, textOption } from '../command.ts';
-import type { Arguments, Command, CommandContext } from '../command.ts';
+import type { Command, CommandContext } from '../command.ts';
 import { openApi } from '../open-api.ts';
 import { countOf, createProgress, formatCount } from '../progress.ts';
 import type { Progress } from '../progress.ts';
@@ -31,10 +31,13 @@ type PollLine = { readonly id: string } & (
   | { readonly page: number; readonly records: number; readonly repeats: number }
   | { readonly say: string }
   | { readonly result: PollResult }
-  | { readonly failed: { readonly detail: string } }
+  | { readonly failed: Failed }
 );
 
-type End = { readonly id: string; readonly result?: PollResult; readonly failed?: { readonly detail: string } };
+type Failed = { readonly detail: string; readonly retry_after_s?: number };
+type End = { readonly id: string; readonly result?: PollResult; readonly failed?: Failed };
+
+const LONGEST_PAUSE_S = 3_600;
 
 export const pollCommand: Command = {
   name: 'poll',
@@ -48,7 +51,7 @@ tried again, then named. \`custody start\` polls in the background; this command
 
   custody poll --once                                    # one round of each poll
   custody poll --once --source okta.log
-  custody poll --source gitlab.audit/gitlab.acme.com     # round after round, until Ctrl-C
+  custody poll --source gitlab.audit/gitlab.acme.com     # round after round, at its interval, until Ctrl-C
   custody poll --list                                    # what is polled, and how the last rounds ended`,
   options: { source: { type: 'string' }, once: { type: 'boolean' }, list: { type: 'boolean' } },
   describe: {
@@ -70,21 +73,48 @@ tried again, then named. \`custody start\` polls in the background; this command
         await context.out(format === 'json' ? `${JSON.stringify({ polls })}\n` : listText(polls));
         return 0;
       }
-      for (;;) {
-        const ends = await pollAll(api, args, context);
+      const round = async (source: string | undefined): Promise<readonly End[]> => {
+        const ends = await pollAll(api, source, context);
         await context.out(format === 'json' ? `${JSON.stringify({ polls: ends })}\n` : ends.map(endText).join(''));
-        if (isOnce) return ends.some(isBad) ? 1 : 0;
-        const seconds = Math.min(...polls.map((poll) => poll.interval_seconds), 86_400);
-        await sleep(seconds * 1_000);
-      }
+        return ends;
+      };
+      const ends = await round(textOption(args, 'source'));
+      if (isOnce) return ends.some(isBad) ? 1 : 0;
+      return await pollOn(ends, new Map(polls.map((poll) => [poll.id, poll.interval_seconds])), round);
     } finally {
       await api.close();
     }
   },
 };
 
-async function pollAll(api: Api, args: Arguments, context: CommandContext): Promise<readonly End[]> {
-  const path = pathWith('/v1/polls', { source: textOption(args, 'source') });
+/** Each poll again at its own interval, for ever: one of an hour is not asked each minute because another is. */
+async function pollOn(
+  first: readonly End[],
+  intervals: ReadonlyMap<string, number>,
+  round: (id: string) => Promise<readonly End[]>,
+): Promise<never> {
+  const failures = new Map<string, number>();
+  const due = new Map<string, number>();
+  const plan = (end: End): void => {
+    failures.set(end.id, end.failed ? (failures.get(end.id) ?? 0) + 1 : 0);
+    due.set(end.id, performance.now() + pauseOf(end, intervals.get(end.id) ?? 60, failures.get(end.id) ?? 0) * 1_000);
+  };
+  first.forEach(plan);
+  for (;;) {
+    const [id = '', at = 0] = [...due].toSorted(([, one], [, other]) => one - other)[0] ?? [];
+    await sleep(Math.max(0, at - performance.now()));
+    (await round(id)).forEach(plan);
+  }
+}
+
+/** Seconds until a poll is due again: its interval; after a fault longer with each, and no sooner than the server asks for. */
+function pauseOf({ failed }: End, every: number, failures: number): number {
+  if (!failed) return every;
+  return Math.max(failed.retry_after_s ?? 0, Math.min(LONGEST_PAUSE_S, every * 2 ** Math.min(failures, 6)));
+}
+
+async function pollAll(api: Api, source: string | undefined, context: CommandContext): Promise<readonly End[]> {
+  const path = pathWith('/v1/polls', { source });
   const ends: End[] = [];
   let progress: Progress | undefined;
   for await (const line of readLines<PollLine>(await api.send('POST', path))) {

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { POLL_SECRETS, pollSource } from '../support/poll-harness.ts';
-import { runCli, startServer } from '../support/run-cli.ts';
-import { oktaApi, oktaEvent } from '../support/scripted-apis.ts';
+import { runCli, startCli, startServer } from '../support/run-cli.ts';
+import { gitlabApi, oktaApi, oktaEvent } from '../support/scripted-apis.ts';
 import { externUid, gitlabUsersApi } from '../support/scripted-users.ts';
 import { BADLY_BEHAVED, startScriptedServer } from '../support/scripted-server.ts';
 import type { ScriptedServer } from '../support/scripted-server.ts';
@@ -64,6 +64,29 @@ describe('custody poll', () => {
       expect(stdout + stderr).not.toMatch(/okta-api-token|a-token-that/);
     const unknown = await runCli(['poll', '--once', '--source', 'entra', ...common]);
     expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('it has okta.log/acme.okta.example')]);
+  });
+
+  test('without --once each poll comes again at its own interval, not at the shortest of all', async () => {
+    const okta = api();
+    const gitlab = gitlabApi(3, Date.now() - 5_000);
+    const isGitlab = (path: string): boolean => path.startsWith('/api/v4/');
+    server = await startScriptedServer((request) => (isGitlab(request.url.pathname) ? gitlab : okta).script(request));
+    const common = await configure(server.url, POLL_SECRETS, [
+      pollSource('okta.log', server.url, { interval_seconds: 1 }),
+      pollSource('gitlab.audit', server.url, { interval_seconds: 3_600 }),
+    ]);
+    const running = startCli(['poll', ...common]);
+    let said = '';
+    running.child.stdout?.on('data', (text: string) => void (said += text));
+    const roundsOf = (id: string): number => said.split('\n').filter((line) => line.startsWith(`${id}:`)).length;
+    try {
+      await expect.poll(() => roundsOf('okta.log/acme.okta.example'), { timeout: 120_000 }).toBeGreaterThanOrEqual(4);
+      expect(roundsOf('gitlab.audit/gitlab.acme.example')).toBe(1);
+      expect(server.requests.filter(({ url }) => isGitlab(url.pathname))).toHaveLength(1);
+    } finally {
+      running.child.kill('SIGTERM');
+      await running.end;
+    }
   });
 
   test('custody identities tells what the users of a GitLab say of who is who, and until when', async () => {

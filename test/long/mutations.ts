@@ -1,11 +1,12 @@
 import { SOURCES } from '../../model/source.ts';
 import { surviveMutations } from '../support/mutate-samples.ts';
 
-// npm run test:mutations -- [ROUNDS] [SEED] [SOURCE...]: changes the samples of each source so many times (100,000) and gives them to
-// its adapter, which must never throw and never lose one. Ends with 1 and the seed and round that show a fault.
-const rounds = Number(process.argv[2] ?? 100_000);
-const seed = Number(process.argv[3] ?? 1);
-const asked = process.argv.slice(4);
+// npm run test:mutations -- [ROUNDS [SEED]] [SOURCE...]: changes the samples of each source so many times (100,000) and gives
+// them to its adapter, which must never throw and never lose one. Ends with 1 and the seed and round that show a fault.
+const isNumber = (text: string): boolean => /^\d+$/.test(text);
+const given = process.argv.slice(2);
+const [rounds = 100_000, seed = 1] = given.filter(isNumber).map(Number);
+const asked = given.filter((text) => !isNumber(text));
 const sources = SOURCES.filter((source) => asked.length === 0 || asked.includes(source));
 if (sources.length < Math.max(1, asked.length)) throw new Error(`sources are ${SOURCES.join(', ')}`);
 let faults = 0;

@@ -76,13 +76,16 @@ async function* readQueue(reading: Reading, queue: string): AsyncGenerator<Porti
     const messages = await receiveMessages(http, queue);
     if (messages.length === 0) return;
     const done: string[] = [];
+    const named: string[] = [];
     for (const { body, handle } of messages) {
       const keys = keysOfMessage(body, reading.bucket);
       // It stays in the queue, whose own rules take it out: nothing else would tell that something came.
       if (!keys) say('A message of the queue is no notice of a file in the bucket; it was left there');
-      for (const key of keys ?? []) yield* readFile(reading, key);
+      named.push(...(keys ?? []));
       if (keys) done.push(handle);
     }
+    // A queue keeps no order; names hold the time, and a digest is told to follow the one before it.
+    for (const key of named.toSorted()) yield* readFile(reading, key);
     // A message is deleted only when what it named is durable, cursor and all.
     yield portionOf(reading, Buffer.alloc(0), true);
     for (const handle of done) await deleteMessage(http, queue, handle);
@@ -120,7 +123,13 @@ async function* readDigestFile(
     /AWSLogs\/((?:o-[a-z0-9]+\/)?\d{12}\/CloudTrail-Digest\/([^/]+))\//.exec(key) ?? [];
   const publicKey = (await publicKeys(reading, region, digest.digestEndTime)).get(digest.digestPublicKeyFingerprint);
   const signature = (headers.get('x-amz-meta-signature') ?? '').toLowerCase();
-  const faults = digestFaults({ digest, content, bucket, key, signature }, publicKey, cursor.chains[place]);
+  const file = { digest, content, bucket, key, signature };
+  const { previousDigestS3Object: before } = digest;
+  const isApart = before && cursor.chains[place] !== undefined && cursor.chains[place].object !== before;
+  // Its notice may come after this one's: only what is not in the bucket is missing. Only a signed digest leads back.
+  if (isApart && cursor.files[nameOf(before)] === undefined && digestFaults(file, publicKey, undefined).length === 0)
+    yield* readFile(reading, before);
+  const faults = digestFaults(file, publicKey, cursor.chains[place]);
   const faultsBefore = cursor.faults;
   for (const what of faults) fault(reading, `the digest ${key} ${what}`);
   for (const { s3Bucket, s3Object, hashValue } of digest.logFiles) {

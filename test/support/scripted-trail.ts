@@ -27,8 +27,11 @@ export interface ScriptedTrail {
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const iso = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z');
 
-/** The API of S3, of a queue of SQS, and of CloudTrail's list of keys, over one trail. */
-export function trailApi(): ScriptedTrail {
+/**
+ * The API of S3, of a queue of SQS, and of CloudTrail's list of keys, over one trail. With `random` the queue is as SQS may
+ * be: messages in any order, and some again after they were deleted.
+ */
+export function trailApi(random?: () => number): ScriptedTrail {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
   const objects = new Map<string, Stored>();
   const events: Record<string, unknown>[] = [];
@@ -40,6 +43,10 @@ export function trailApi(): ScriptedTrail {
     number += 1;
     const day = iso(ms).slice(0, 10).replaceAll('-', '/');
     return `AWSLogs/${ACCOUNT}/${kind}/${REGION}/${day}/${ACCOUNT}_${kind}_${REGION}_${iso(ms).replace(/[-:]/g, '')}_${String(number).padStart(6, '0')}.json.gz`;
+  };
+  const tell = (key: string): void => {
+    const notice = { Records: [{ s3: { bucket: { name: BUCKET }, object: { key: encodeURIComponent(key) } } }] };
+    queue.push({ body: JSON.stringify(notice), handle: `h${number}` });
   };
   return {
     objects,
@@ -67,8 +74,7 @@ export function trailApi(): ScriptedTrail {
       events.push(...records);
       objects.set(key, { bytes: gzipSync(JSON.stringify({ Records: records })), headers: {} });
       unlisted.push(key);
-      const notice = { Records: [{ s3: { bucket: { name: BUCKET }, object: { key: encodeURIComponent(key) } } }] };
-      queue.push({ body: JSON.stringify(notice), handle: `h${number}` });
+      tell(key);
       return key;
     },
     addDigest(ms) {
@@ -105,6 +111,7 @@ export function trailApi(): ScriptedTrail {
       objects.set(key, { bytes: gzipSync(content), headers: { 'x-amz-meta-signature': signature, 'x-amz-meta-signature-algorithm': 'SHA256withRSA' } }); // prettier-ignore
       unlisted = [];
       last = { key, content, signature };
+      tell(key);
       return key;
     },
     script({ url, headers, body }) {
@@ -115,12 +122,13 @@ export function trailApi(): ScriptedTrail {
         const value = publicKey.export({ type: 'pkcs1', format: 'der' }).toString('base64');
         return json({ PublicKeyList: [{ Fingerprint: 'f00d', Value: value }] });
       }
+      if (target === 'AmazonSQS.ReceiveMessage' && random) queue.sort(() => random() - 0.5);
       if (target === 'AmazonSQS.ReceiveMessage')
         return json(queue.length === 0 ? {} : { Messages: queue.slice(0, 10).map(({ body: text, handle }) => ({ Body: text, ReceiptHandle: handle })) }); // prettier-ignore
       if (target === 'AmazonSQS.DeleteMessage') {
         const { ReceiptHandle: handle } = JSON.parse(body) as { ReceiptHandle: string };
         const at = queue.findIndex((message) => message.handle === handle);
-        if (at >= 0) queue.splice(at, 1);
+        if (at >= 0 && !(random && random() < 0.2)) queue.splice(at, 1);
         return json({});
       }
       if (url.pathname === `/${BUCKET}`) return listBucket(objects, url);

@@ -180,6 +180,29 @@ describe('Okta', () => {
   });
 });
 
+describe('Entra', () => {
+  test('each kind of sign-in is asked for where Graph has it, and what it answers is stored', async () => {
+    const logs = ['signIns', 'servicePrincipal', 'managedIdentity', 'directoryAudits'];
+    const server = await serve(({ url, method }) => {
+      if (method === 'POST') return json({ access_token: 'graph-token', expires_in: 3_600, token_type: 'Bearer' });
+      const kind = /t eq '(\w+)'/.exec(url.searchParams.get('$filter') ?? '')?.[1];
+      const service = { id: `s-${kind}`, createdDateTime: '2026-08-20T11:00:00Z', servicePrincipalId: 'sp-1', servicePrincipalName: 'deploy', appId: 'a-1', status: { errorCode: 0 }, signInEventTypes: [kind] };
+      return json({ value: kind === undefined ? [] : [service] });
+    });
+    const { log, service } = createPollHarness([pollSource('entra', server.url, { logs })]);
+    const [id = ''] = service.ids;
+    const end = await service.once(id, () => undefined);
+    const asked = server.requests.filter(({ method }) => method === 'GET').map(({ url }) => `${url.pathname} ${url.searchParams.get('$filter')?.replace(/ge \S+/, 'ge T') ?? ''}`);
+    expect(asked).toEqual([
+      '/v1.0/auditLogs/signIns createdDateTime ge T',
+      "/beta/auditLogs/signIns createdDateTime ge T and signInEventTypes/any(t: t eq 'servicePrincipal')",
+      "/beta/auditLogs/signIns createdDateTime ge T and signInEventTypes/any(t: t eq 'managedIdentity')",
+      '/v1.0/auditLogs/directoryAudits activityDateTime ge T',
+    ]);
+    expect([end.settled.accepted, log.all().length]).toEqual([2, 2]);
+  });
+}); // prettier-ignore
+
 describe('the policy of a poll', () => {
   test('addresses: TLS, but on this machine; no password in them', () => {
     for (const url of ['https://acme.okta.com', 'http://127.0.0.1:8080', 'http://[::1]:1', 'http://localhost'])

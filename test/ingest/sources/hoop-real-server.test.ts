@@ -17,6 +17,8 @@ interface Act {
   readonly case: string;
   readonly user: string;
   readonly act: string;
+  readonly started: string;
+  readonly time: string;
   readonly got: { readonly http?: number; readonly id?: string; readonly session_id?: string };
   readonly request_body?: { readonly connection?: string; readonly status?: string; readonly script?: string };
 }
@@ -86,6 +88,10 @@ describe.skipIf(!existsSync(FOLDER))('a real hoop gateway (needs ../shared/corpu
     // of a runbook was decided while the session was made, which no act of the truth is.
     expect(fit.missed.filter((one) => !isOverwritten(one))).toEqual([]);
     expect(fit.missed).toHaveLength(5);
+    for (const one of fit.missed) {
+      const people = [...(truth.get(one.split(' ')[0] ?? '')?.keys() ?? [])];
+      expect(people.indexOf('sue@acme.test'), one).toBeGreaterThan(people.indexOf('rob@acme.test'));
+    }
     expect(fit.invented.map((one) => one.replace(/^\S+ /, ''))).toEqual(['ci-bot approved']);
     const still = told.filter((one) => !(isOverwritten(one) && fit.missed.includes(one)));
     expect(statedFit('hoop, approvals that its rows still hold', found.filter(wasSeen), still)).toEqual(PERFECT);
@@ -115,7 +121,23 @@ describe.skipIf(!existsSync(FOLDER))('a real hoop gateway (needs ../shared/corpu
     expect(statedFit('hoop, edges of reviews', found, truth)).toEqual(PERFECT);
   });
 
-  test('outcome and window: what hoop itself recorded of the run, and pending is not done', () => {
+  test('window: what ran at once is told at a moment between its request and its answer', () => {
+    const ran = asked.flatMap((act) => {
+      const row = sessions.find(({ json }) => json.id === act.got.session_id && json['review'] === null);
+      return row && typeof row.json['end_date'] === 'string' ? [{ act, row }] : [];
+    });
+    expect(ran.length).toBeGreaterThan(15);
+    // The act's own stamps are its client's, on the same machine; hoop writes the end down while it answers.
+    const [early, late] = [1_000, 20_000];
+    const outside = ran.filter(({ act, row: { event } }) => {
+      const [from, to] = [act.started, act.time].map((text) => Date.parse(text) * 1_000);
+      return event.occurred.at < (from ?? 0) - early || event.occurred.at > (to ?? 0) + late;
+    });
+    // The webhook plugin kept this one from running, and hoop closed it three minutes later.
+    expect(outside.map(({ act }) => act.case)).toEqual(['api_exec_review_plugin_oss']);
+  });
+
+  test('outcome: what hoop itself recorded of the run, and pending is not done', () => {
     const found: string[] = [];
     const truth: string[] = [];
     for (const { json, event } of sessions) {

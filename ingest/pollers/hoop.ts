@@ -82,7 +82,8 @@ async function* readSessions(given: Round, begin: Cursor): AsyncGenerator<HoopPo
       if (row.isOpen) open[row.id] = row.at;
       else delete open[row.id];
     }
-    walk.offset += rows.length;
+    // A row that a page has twice takes up one place of the list, not two.
+    walk.offset += new Set(rows.map(({ id }) => id)).size;
     if (rows.length < PAGE) {
       const left = Object.keys(open).filter((id) => (open[id] ?? 0) < from);
       const next = { ...rest, sessions: walk.newest, open: stillOpen(open, now), left };

@@ -1,3 +1,4 @@
+import { unruly } from './scripted-apis.ts';
 import { json } from './scripted-server.ts';
 import type { ScriptedAnswer, ScriptedRequest } from './scripted-server.ts';
 
@@ -64,8 +65,12 @@ export function hoopAudit(number: number, ms: number): Record<string, unknown> {
   };
 }
 
-/** Lists as the real gateway pages them (sources.md 1.12.1): offsets beyond 10,000 are refused, reviews come whole. */
-export function hoopApi(): ScriptedHoop {
+/**
+ * Lists as the real gateway pages them (sources.md 1.12.1): offsets beyond 10,000 are refused, reviews come whole. With
+ * `random` the rows of a page come in any order, some of them twice.
+ */
+export function hoopApi(random?: () => number): ScriptedHoop {
+  const pageOf = (rows: readonly unknown[]): readonly unknown[] => (random ? unruly(rows, random) : rows);
   const sessions = new Map<string, Record<string, unknown>>();
   const reviews = new Map<string, Record<string, unknown>>();
   const audit: Record<string, unknown>[] = [];
@@ -88,19 +93,22 @@ export function hoopApi(): ScriptedHoop {
           const start = Date.parse(String(row['start_date']));
           return start >= from && start <= to;
         });
-        return json({ data: rows.slice(number('offset'), number('offset') + number('limit')), total: rows.length });
+        return json({
+          data: pageOf(rows.slice(number('offset'), number('offset') + number('limit'))),
+          total: rows.length,
+        });
       }
       if (url.pathname.startsWith('/api/sessions/')) {
         const row = sessions.get(decodeURIComponent(url.pathname.slice('/api/sessions/'.length)));
         return row ? json(row) : { status: 404, body: '{}' };
       }
-      if (url.pathname === '/api/reviews') return json(newestFirst(reviews.values(), 'created_at'));
+      if (url.pathname === '/api/reviews') return json(pageOf(newestFirst(reviews.values(), 'created_at')));
       if (url.pathname !== '/api/audit/logs') return { status: 404, body: '{}' };
       const size = number('page_size');
       const rows = newestFirst(audit, 'created_at');
       return json({
         pages: Math.ceil(rows.length / size),
-        data: rows.slice((number('page') - 1) * size, number('page') * size),
+        data: pageOf(rows.slice((number('page') - 1) * size, number('page') * size)),
       });
     },
   };

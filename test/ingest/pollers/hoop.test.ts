@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { POLL_NOW, createPollHarness, pollSource } from '../../support/poll-harness.ts';
+import { seeded } from '../../support/random.ts';
 import { hoopApi, hoopAudit, hoopReview, hoopSession } from '../../support/scripted-hoop.ts';
 import { BADLY_BEHAVED, WELL_BEHAVED, startScriptedServer } from '../../support/scripted-server.ts';
 import type { ScriptedServer } from '../../support/scripted-server.ts';
@@ -61,7 +62,7 @@ describe('hoop by REST', () => {
   });
 
   test('0 lost and 0 twice from 10,500 sessions, more than its offsets reach, on a server that misbehaves', async () => {
-    const hoop = hoopApi();
+    const hoop = hoopApi(seeded(5));
     for (let number = 0; number < 10_500; number += 1) {
       const row = hoopSession(number, POLL_NOW - (10_500 - number) * 20_000);
       hoop.sessions.set(String(row['id']), row);
@@ -79,5 +80,6 @@ describe('hoop by REST', () => {
     await service.once('hoop/hoop.acme.example', () => undefined);
     const truth = [...hoop.sessions.values(), ...hoop.audit].map((row) => `${String(row['id'])} ${String(row['status'] ?? row['action'])}`); // prettier-ignore
     expect(stored(log.all())).toEqual(truth.toSorted());
+    for (const name of ['throttles', 'fails', 'drops', 'cuts'] as const) expect(server.counts[name]).toBeGreaterThan(0);
   });
 });

@@ -9,7 +9,8 @@ import type { LogBatch } from '../../../ingest/log/event-log.ts';
 import type { Family } from '../../../model/source.ts';
 import { POLL_NOW } from '../../support/poll-harness.ts';
 import { seeded } from '../../support/random.ts';
-import { gitlabApi, oktaApi } from '../../support/scripted-apis.ts';
+import { entraApi, gitlabApi, keycloakApi, oktaApi } from '../../support/scripted-apis.ts';
+import { hoopApi, hoopSession } from '../../support/scripted-hoop.ts';
 import { gitlabUsersApi } from '../../support/scripted-users.ts';
 import { startScriptedServer } from '../../support/scripted-server.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -18,10 +19,23 @@ const CHILD = fileURLToPath(new URL('../../support/poll-until-killed.ts', import
 const KILLS = 3;
 const MISBEHAVIOUR = { throttles: 3, fails: 3, drops: 2, cuts: 3 };
 
+function hoopSessions(count: number): {
+  events: Record<string, unknown>[];
+  script: ReturnType<typeof hoopApi>['script'];
+} {
+  const { sessions, script } = hoopApi();
+  const events = Array.from({ length: count }, (_, at) => hoopSession(at, POLL_NOW - (count - at) * 20_000));
+  for (const event of events) sessions.set(String(event['id']), event);
+  return { events, script };
+}
+
 describe('a poll that is killed', () => {
   test.each([
     { family: 'okta.log', ...oktaApi(900, POLL_NOW, 11), id: 'uuid' },
     { family: 'gitlab.audit', ...gitlabApi(900, POLL_NOW, 12), id: 'id' },
+    { family: 'entra', ...entraApi(600, POLL_NOW, 14), id: 'id' },
+    { family: 'keycloak', ...keycloakApi(600, POLL_NOW, 15), id: 'id' },
+    { family: 'hoop', ...hoopSessions(600), id: 'id' },
     { family: 'gitlab.users', ...gitlabUsersApi(900, 13), id: 'id' },
   ] as const)('$family: kill -9 at random moments loses nothing, and the cursor moves on', async (system) => {
     const { family, events, script, id } = system;

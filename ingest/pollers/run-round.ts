@@ -39,12 +39,23 @@ export interface Runner {
   round(signal: AbortSignal, tell: (step: RoundStep) => void): Promise<RoundEnd>;
 }
 
+/** Some twelve thousand digests. */
+const SEEN_CHARS_A_PAGE = 256 * 1_024;
+
 /** Makes a poll ready to run. Only one round of it may run at a time. */
 export function createRunner(deps: PollDeps, registered: RegisteredPoll): Runner {
   const { id } = registered;
   const seen = openSeen(readSeen(deps.index, id));
   let written = seen.text();
   const connect = connector(deps, registered);
+  // A walk that another process began has met what this one does not know of: nothing is forgotten at its end.
+  let isFromStart = readCursor(deps.index, id) === undefined;
+  const keepSeen = async (most: number): Promise<void> => {
+    const text = seen.text();
+    if (text === written || text.length > most) return;
+    await deps.index.remember(seenNote(id, text));
+    written = text;
+  };
   return {
     async round(signal, tell) {
       const ranges: AppendedRange[] = [];
@@ -62,6 +73,8 @@ export function createRunner(deps: PollDeps, registered: RegisteredPoll): Runner
         signal.throwIfAborted();
         const taken = await take(deps, registered, seen, portion);
         ranges.push(...taken.ranges);
+        // Soon, so that after a kill an overlap does not come again as a whole; what is long waits for the end of the round.
+        await keepSeen(SEEN_CHARS_A_PAGE);
         sum.pages += 1;
         sum.records += taken.records;
         sum.repeats += taken.repeats;
@@ -70,10 +83,9 @@ export function createRunner(deps: PollDeps, registered: RegisteredPoll): Runner
         isWhole = false;
         break;
       }
-      if (isWhole && registered.source.reads === 'again') seen.endRound();
-      const text = seen.text();
-      if (text !== written) await deps.index.remember(seenNote(id, text));
-      written = text;
+      if (isWhole && isFromStart && registered.source.reads === 'again') seen.endRound();
+      isFromStart ||= isWhole;
+      await keepSeen(Infinity);
       return { ...sum, ranges, isWhole };
     },
   };

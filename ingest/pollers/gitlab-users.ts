@@ -74,7 +74,6 @@ async function* round(given: Round): AsyncGenerator<Portion, void, undefined> {
       source: 'gitlab.users',
       body: body.length === 0 ? Buffer.alloc(0) : Buffer.from(JSON.stringify(body)),
       cursor: isKept ? cursor : undefined,
-      isLast: next === undefined,
     };
     if (next === undefined) return;
     if (next.href === url.href)

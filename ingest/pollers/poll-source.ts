@@ -11,8 +11,6 @@ export interface Portion {
   readonly body: Buffer;
   /** JSON that the poll is given again at its next round, also after a crash; undefined: what was said before stands. */
   readonly cursor: unknown;
-  /** Nothing follows: a round that may have no more pages ends whole all the same, and does not begin at once anew. */
-  readonly isLast?: boolean;
 }
 
 /** What a poll is given for a round. Times are milliseconds of the epoch. */

@@ -71,6 +71,12 @@ export function createRunner(deps: PollDeps, registered: RegisteredPoll): Runner
       };
       for await (const portion of registered.source.round(given)) {
         signal.throwIfAborted();
+        // Only a page too many tells that there was more. It is left for the next round; a round that ends with the last
+        // page it may have is whole, or it would begin at the same place again, at once and for ever.
+        if (sum.pages === registered.poll.max_pages) {
+          isWhole = false;
+          break;
+        }
         const taken = await take(deps, registered, seen, portion);
         ranges.push(...taken.ranges);
         // Soon, so that after a kill an overlap does not come again as a whole; what is long waits for the end of the round.
@@ -79,9 +85,6 @@ export function createRunner(deps: PollDeps, registered: RegisteredPoll): Runner
         sum.records += taken.records;
         sum.repeats += taken.repeats;
         tell({ page: sum.pages, records: sum.records, repeats: sum.repeats });
-        if (sum.pages < registered.poll.max_pages || portion.isLast === true) continue;
-        isWhole = false;
-        break;
       }
       if (isWhole && isFromStart && registered.source.reads === 'again') seen.endRound();
       isFromStart ||= isWhole;

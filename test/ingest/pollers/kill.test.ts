@@ -9,7 +9,7 @@ import type { LogBatch } from '../../../ingest/log/event-log.ts';
 import type { Family } from '../../../model/source.ts';
 import { POLL_NOW } from '../../support/poll-harness.ts';
 import { seeded } from '../../support/random.ts';
-import { entraApi, gitlabApi, oktaApi } from '../../support/scripted-apis.ts';
+import { entraApi, gitlabApi, keycloakApi, oktaApi } from '../../support/scripted-apis.ts';
 import { hoopApi, hoopSession } from '../../support/scripted-hoop.ts';
 import { gitlabUsersApi } from '../../support/scripted-users.ts';
 import { trailApi } from '../../support/scripted-trail.ts';
@@ -42,12 +42,12 @@ function trail(): Pick<ReturnType<typeof trailApi>, 'events' | 'script'> {
   return { events, script };
 }
 
-// Keycloak is not among them yet: README.md of the pollers tells of its fault.
 describe('a poll that is killed', () => {
   test.each([
     { family: 'okta.log', ...oktaApi(900, POLL_NOW, 11), id: 'uuid' },
     { family: 'gitlab.audit', ...gitlabApi(900, POLL_NOW, 12), id: 'id' },
     { family: 'entra', ...entraApi(600, POLL_NOW, 14), id: 'id' },
+    { family: 'keycloak', ...keycloakApi(600, POLL_NOW, 15), id: 'id' },
     { family: 'hoop', ...hoopSessions(600), id: 'id' },
     { family: 'gitlab.users', ...gitlabUsersApi(900, 13), id: 'id' },
     { family: 'aws.cloudtrail', ...trail(), id: 'eventID' },

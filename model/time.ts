@@ -3,6 +3,9 @@ import type { Truth } from './truth.ts';
 /** Microseconds since 1970-01-01T00:00:00 UTC. A safe integer until the year 2255. */
 export type Micros = number;
 
+/** Microseconds of a day, UTC: days there are all of one length. */
+export const DAY_US = 86_400_000_000;
+
 /** How finely a source writes its stamps. Nanoseconds are cut to microseconds, but the source keeps its name. */
 export type Precision = 's' | 'ms' | 'us' | 'ns';
 
@@ -48,6 +51,11 @@ export function parseStamp(text: unknown): Stamp | undefined {
 export function stampFromMillis(millis: unknown): Stamp | undefined {
   if (typeof millis !== 'number' || !Number.isSafeInteger(millis) || millis < 0 || millis > 7.26e12) return undefined;
   return { at: millis * 1_000, precision: 'ms' };
+}
+
+/** The day of a moment, UTC: "2026-03-01". */
+export function dayOf(at: Micros): string {
+  return new Date(Math.floor(at / 1_000)).toISOString().slice(0, 10);
 }
 
 /** "2026-08-20T09:14:02.318000Z": always UTC, always six digits, so that text order is time order. */

@@ -1,6 +1,7 @@
 import type { AuditEvent } from '../../model/event.ts';
 import { normaliseHost } from '../../model/key.ts';
 import type { Policy } from '../../model/policy.ts';
+import { DAY_US } from '../../model/time.ts';
 import type { Micros } from '../../model/time.ts';
 import { findReceived } from '../../store/queries/find-received.ts';
 import { findUnstreamed } from '../../store/queries/find-unstreamed.ts';
@@ -19,7 +20,6 @@ export interface CompareDeps extends Pick<DeriveContext, 'adapterFor'> {
   readonly now: () => Micros;
 }
 
-const DAY_US = 86_400_000_000;
 const EXAMPLES = 10;
 const MOST_RECORDS = 20_000;
 // A line of the log may still be with its shipper.

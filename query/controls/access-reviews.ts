@@ -1,10 +1,10 @@
 import { isInForce } from '../../model/policy-inventory.ts';
 import type { Policy } from '../../model/policy.ts';
+import { DAY_US } from '../../model/time.ts';
 import type { Micros } from '../../model/time.ts';
 import type { ControlContext } from './control-test.ts';
 
 type Review = Policy['reviews'][number];
-const DAY_US = 86_400_000_000;
 
 /** A review of the access to a system that was due or done in the period. */
 export interface ReviewTurn {

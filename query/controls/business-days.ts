@@ -1,6 +1,5 @@
+import { DAY_US } from '../../model/time.ts';
 import type { Micros } from '../../model/time.ts';
-
-const DAY_US = 86_400_000_000;
 
 /** The same time of day, so many days from Monday to Friday (UTC) later; without holidays, which differ by country. */
 export function addBusinessDays(at: Micros, days: number): Micros {

@@ -1,4 +1,5 @@
 import type { Action } from '../../model/action.ts';
+import { DAY_US } from '../../model/time.ts';
 import type { Micros } from '../../model/time.ts';
 import type { Reader } from '../../store/query.ts';
 import { toStoredEvent } from '../../store/queries/event-row.ts';
@@ -28,7 +29,6 @@ const STATES: readonly Action[] = [
 /** What registers said of accounts, at any time before: whoever was one person once may be two by now. */
 const IDENTITIES: readonly Action[] = ['identity.merge', 'identity.split', 'identity.state'];
 
-const DAY_US = 86_400_000_000;
 /** How far back a doing may still matter, and how far a state: as long as evidence is kept at least (controls.md 2.3). */
 const DOINGS_BACK_US = 2 * DAY_US;
 const STATES_BACK_US = 400 * DAY_US;

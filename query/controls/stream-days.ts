@@ -1,5 +1,6 @@
 import type { SourceState } from '../../model/control.ts';
 import type { Policy } from '../../model/policy.ts';
+import { DAY_US, dayOf } from '../../model/time.ts';
 import type { Micros } from '../../model/time.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
 
@@ -10,13 +11,6 @@ export interface StreamDay {
   /** "2026-03-01". */
   readonly day: string;
   readonly events: number;
-}
-
-const DAY_US = 86_400_000_000;
-
-/** The day of a moment, UTC. */
-export function dayOf(at: Micros): string {
-  return new Date(Math.floor(at / 1_000)).toISOString().slice(0, 10);
 }
 
 /** The days that have any part in `[from, to)`. */

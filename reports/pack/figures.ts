@@ -1,7 +1,8 @@
 import { LIFETIME_ENDS_S } from '../../model/report-figures.ts';
 import type { Lifetimes, ReportFigures, SourceCoverage } from '../../model/report-figures.ts';
+import { dayOf } from '../../model/time.ts';
 import type { Candidate, ControlContext } from '../../query/controls/control-test.ts';
-import { dayOf, daysBetween } from '../../query/controls/stream-days.ts';
+import { daysBetween } from '../../query/controls/stream-days.ts';
 import { lifetimeOf } from '../../query/controls/tests/t-08.ts';
 import type { Issued } from '../../query/controls/tests/t-08.ts';
 

@@ -77,6 +77,29 @@ export function buildScene(fonts: Fonts, width: number): SceneBuilder {
   };
 }
 
+export interface DayAxis {
+  /** Where the first place begins, how wide each is, and how far labels may go, points. */
+  readonly left: number;
+  readonly step: number;
+  readonly right: number;
+  /** Where ticks end and labels begin. */
+  readonly y: number;
+}
+
+const TICK = 4;
+/** As wide as a day is written. */
+const DAY_WIDTH = 44;
+
+/** Ticks with days below them, at as many of the places as there is room for. */
+export function drawDayAxis(draft: SceneBuilder, days: readonly string[], { left, step, right, y }: DayAxis): void {
+  const every = Math.max(1, Math.ceil((DAY_WIDTH + 2) / step));
+  for (let place = 0; place < days.length; place += every) {
+    const x = left + place * step;
+    draft.line([x, y - TICK], [x, y], { color: COLORS.muted });
+    draft.label(days[place] ?? '', { x, y, width: Math.min(DAY_WIDTH, right - x) }, { color: COLORS.muted });
+  }
+}
+
 /** The text on one line no wider than `width` points: whole, or as much of it as fits with an ellipsis. */
 function cutLine(fonts: Fonts, text: string, style: TextStyle, width: number): { shown: string; line: Line } {
   const characters = Array.from(text.slice(0, MOST_CHARACTERS));

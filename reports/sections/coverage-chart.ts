@@ -1,11 +1,10 @@
 import type { ReportModel, SourceState } from '../../model/control.ts';
 import type { ReportFigures } from '../../model/report-figures.ts';
-import { parseStamp } from '../../model/time.ts';
-import { dayOf } from '../../query/controls/stream-days.ts';
+import { DAY_US, dayOf, parseStamp } from '../../model/time.ts';
 import { drawHeading, drawText } from '../pdf/blocks.ts';
 import { drawChart } from '../pdf/chart.ts';
 import type { Fonts } from '../pdf/fonts.ts';
-import { buildScene } from '../pdf/scene.ts';
+import { buildScene, drawDayAxis } from '../pdf/scene.ts';
 import type { Box, Scene, SceneBuilder } from '../pdf/scene.ts';
 import { COLORS, CONTENT_WIDTH } from '../pdf/style.ts';
 import { cell, drawTable } from '../pdf/table.ts';
@@ -28,7 +27,6 @@ export interface Coverage {
 }
 
 const HEADING = { level: 2, text: 'Coverage by source' } as const;
-const DAY_US = 86_400_000_000;
 const MOST_ROWS = 24;
 const MOST_CELLS = 92;
 const MOST_RUNS = 6;
@@ -112,13 +110,8 @@ export function coverageScene(fonts: Fonts, { firstDay, rows }: Coverage): Scene
     drawExpected(draft, row, y, LEFT + width + 8);
   }
   const foot = shown.length * ROW;
-  const every = Math.max(1, Math.ceil(46 / cellWidth));
-  for (let place = 0; place < cells; place += every) {
-    const x = LEFT + place * cellWidth;
-    draft.line([x, foot - 3], [x, foot + 1], { color: COLORS.muted });
-    const room = Math.min(44, LEFT + width - x + 44);
-    draft.label(dayOf((firstDay + place * step) * DAY_US), { x, y: foot + 1, width: room }, { color: COLORS.muted });
-  }
+  const days = Array.from({ length: cells }, (_, place) => dayOf((firstDay + place * step) * DAY_US));
+  drawDayAxis(draft, days, { left: LEFT, step: cellWidth, right: CONTENT_WIDTH - RIGHT / 2, y: foot + 1 });
   return draft.scene(foot + 12);
 }
 

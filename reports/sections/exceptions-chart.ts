@@ -1,11 +1,10 @@
 import type { ReportModel } from '../../model/control.ts';
 import { Problem } from '../../model/problem.ts';
-import { parseStamp } from '../../model/time.ts';
-import { dayOf } from '../../query/controls/stream-days.ts';
+import { DAY_US, dayOf, parseStamp } from '../../model/time.ts';
 import { drawHeading, drawText } from '../pdf/blocks.ts';
 import { drawChart } from '../pdf/chart.ts';
 import type { Fonts } from '../pdf/fonts.ts';
-import { buildScene } from '../pdf/scene.ts';
+import { buildScene, drawDayAxis } from '../pdf/scene.ts';
 import type { Scene } from '../pdf/scene.ts';
 import { COLORS, CONTENT_WIDTH } from '../pdf/style.ts';
 import { cell, drawTable } from '../pdf/table.ts';
@@ -23,7 +22,6 @@ export interface ExceptionsOverTime {
 }
 
 const HEADING = { level: 2, text: 'Exceptions over time' } as const;
-const DAY_US = 86_400_000_000;
 const MOST_STRETCHES = 31;
 const STEPS = [1, 7, 28, 91, 364] as const;
 const LEFT = 92;
@@ -120,13 +118,7 @@ export function exceptionsScene(fonts: Fonts, data: ExceptionsOverTime): Scene {
     }
   } // prettier-ignore
   const foot = 10 + data.groups.length * LANE;
-  const every = Math.max(1, Math.ceil(46 / cellWidth));
-  for (const [place, start] of data.starts.entries()) {
-    const x = LEFT + place * cellWidth;
-    if (place % every !== 0) continue;
-    draft.line([x, foot - 4], [x, foot], { color: COLORS.muted });
-    draft.label(start, { x, y: foot, width: Math.min(44, LEFT + width + TOTAL - x) }, { color: COLORS.muted });
-  }
+  drawDayAxis(draft, data.starts, { left: LEFT, step: cellWidth, right: CONTENT_WIDTH, y: foot });
   return draft.scene(foot + 11);
 }
 

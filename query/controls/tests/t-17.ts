@@ -1,3 +1,4 @@
+import { DAY_US } from '../../../model/time.ts';
 import type { Micros } from '../../../model/time.ts';
 import type { Policy } from '../../../model/policy.ts';
 import { fails, HOLDS, candidate, undecided } from '../control-test.ts';
@@ -7,8 +8,6 @@ import type { SeenActor } from '../period-figures.ts';
 import { namesAutomation } from '../registers.ts';
 
 type Entry = Policy['identities'][number];
-
-const DAY_US = 86_400_000_000;
 
 /** T-17: whoever acts is somebody. */
 export const T17: ControlTest<SeenActor> = {

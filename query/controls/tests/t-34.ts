@@ -1,9 +1,9 @@
-import { parseStamp } from '../../../model/time.ts';
+import { dayOf, parseStamp } from '../../../model/time.ts';
 import { FAMILIES } from '../../../model/source.ts';
 import { fails, HOLDS, candidate } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import type { ArrivalHour } from '../period-figures.ts';
-import { dayOf, streamKey } from '../stream-days.ts';
+import { streamKey } from '../stream-days.ts';
 import { spell, spellSeconds } from '../words.ts';
 
 /** The events of an installation on one day, and how many of them came late. */

@@ -2,7 +2,7 @@ import { isInForce } from '../../../model/policy-inventory.ts';
 import type { Policy } from '../../../model/policy.ts';
 import type { SourceState } from '../../../model/control.ts';
 import { FAMILIES } from '../../../model/source.ts';
-import { formatMicros, parseStamp } from '../../../model/time.ts';
+import { DAY_US, formatMicros, parseStamp } from '../../../model/time.ts';
 import type { Micros } from '../../../model/time.ts';
 import { fails, HOLDS, candidate, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
@@ -13,8 +13,6 @@ type Deletion = Policy['deletions'][number];
 type Member =
   | { readonly kind: 'month'; readonly source: SourceState; readonly end: Micros }
   | { readonly kind: 'deletion'; readonly deletion: Deletion };
-
-const DAY_US = 86_400_000_000;
 
 /** T-36: evidence is kept as long as it must be, and goes only when two people let it go. */
 export const T36: ControlTest<Member> = {

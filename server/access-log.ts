@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import type { FastifyBaseLogger } from 'fastify';
 import type { DatedAct, SelfAct, SelfLog } from '../ingest/self-log.ts';
 import type { Outcome } from '../model/action.ts';
 import type { ActorRef } from '../model/actor.ts';
 import { findSecrets } from '../model/secret-scan.ts';
 import { formatMicros } from '../model/time.ts';
 import type { Micros } from '../model/time.ts';
+import type { Health } from './health.ts';
 
 /** Somebody read evidence. */
 export interface Access {
@@ -133,6 +135,28 @@ export function createAccessLog({ self, now, onFull, onFault, onUntold, most = M
       if (untold > 0) onUntold?.(untold);
     },
   };
+}
+
+/** The access log of a server: its health and its own lines tell of what could not be recorded. */
+export function openAccessLog({
+  health,
+  logger,
+  onUntold,
+  ...deps
+}: Pick<AccessLogDeps, 'self' | 'now'> & {
+  readonly health: Health;
+  readonly logger: Pick<FastifyBaseLogger, 'error' | 'warn'>;
+  readonly onUntold: ((count: number) => void) | undefined;
+}): AccessLog {
+  return createAccessLog({
+    ...deps,
+    onFull: (isFull) => health.set('access_log_full', isFull),
+    onFault: (error) => logger.warn({ err: error }, 'accesses to the evidence wait for the log'),
+    onUntold(count) {
+      logger.error({ count }, 'accesses to the evidence could not be recorded');
+      onUntold?.(count);
+    },
+  });
 }
 
 /** What was told within the last minute, and when; the oldest are forgotten first. */

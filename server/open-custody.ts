@@ -19,7 +19,7 @@ import type { SignerFiles } from '../reports/sign/open-signer.ts';
 import type { Store } from '../store/clickhouse.ts';
 import type { ReadStore } from '../store/server-store.ts';
 import type { StoreServer } from '../store/settings.ts';
-import { createAccessLog } from './access-log.ts';
+import { openAccessLog } from './access-log.ts';
 import type { AccessLog } from './access-log.ts';
 import { createLocalAuthorize, createOidcAuthorize, firstOf } from './authorize.ts';
 import type { OidcSettings } from './authorize.ts';
@@ -118,16 +118,16 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
     };
     const positions = (): ReturnType<IngestWorker['positions']> => holder?.worker().positions() ?? [];
     parts.backing = backing;
-    const watch = startWatch({ health, logger, folder: folder.path, log, positions, probe: PROBE });
-    parts.watch = watch;
+    const watch = (parts.watch = startWatch({ health, logger, folder: folder.path, log, positions, probe: PROBE }));
     closing.add(() => watch.stop());
     closing.add(() => Promise.resolve(stopping.abort()));
     const token = randomBytes(32).toString('base64url');
-    const access = openAccessLog(options, log, { health, logger });
-    parts.access = access;
+    const now = options.now ?? (() => Date.now() * 1_000);
+    const self = createSelfLog(log, options.policy.tenant, now);
+    const access = (parts.access = openAccessLog({ self, now, health, logger, onUntold: options.onUntold }));
     closing.add(() => access.close());
     const { app, routes, polls } = await createApp(
-      appOptions(options, { folder, backing, token, logger, saltKey, health, metrics, inFlight, access, signerFiles }),
+      appOptions(options, { folder, backing, token, logger, saltKey, health, metrics, inFlight, access, signerFiles, now }), // prettier-ignore
     );
     closing.add(() => closeApp(app));
     closing.add(() => polls?.stop() ?? Promise.resolve());
@@ -146,7 +146,7 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
         folder.announce({ url, token });
         // From here on others read: nobody can switch this off.
         access.start();
-        const configured = tellConfiguration(options, { reader: store.reader, log, carried, logger });
+        const configured = tellConfiguration(options.policy, { reader: store.reader, self, carried, logger });
         // Where other processes carry the records this may take as long as they are away.
         if (holder) closing.add(() => configured);
         return url;
@@ -185,24 +185,6 @@ function metricsOf(health: Health, inFlight: InFlight, parts: Opened): Metrics {
   });
 }
 
-/** Where accesses to the evidence are told, and who hears if that cannot be. */
-function openAccessLog(
-  { policy, now = () => Date.now() * 1_000, onUntold }: CustodyOptions,
-  log: Backing['log'],
-  { health, logger }: { readonly health: Health; readonly logger: FastifyBaseLogger },
-): AccessLog {
-  return createAccessLog({
-    self: createSelfLog(log, policy.tenant, now),
-    now,
-    onFull: (isFull) => health.set('access_log_full', isFull),
-    onFault: (error) => logger.warn({ err: error }, 'accesses to the evidence wait for the log'),
-    onUntold(count) {
-      logger.error({ count }, 'accesses to the evidence could not be recorded');
-      onUntold?.(count);
-    },
-  });
-}
-
 interface Parts {
   readonly folder: Folder;
   readonly backing: Backing;
@@ -214,11 +196,12 @@ interface Parts {
   readonly inFlight: InFlight;
   readonly signerFiles: SignerFiles | undefined;
   readonly access: AccessLog;
+  readonly now: () => Micros;
 }
 
 function appOptions(options: CustodyOptions, parts: Parts): AppOptions {
   const local = createLocalAuthorize(parts.token);
-  const now = options.now ?? (() => Date.now() * 1_000);
+  const { now } = parts;
   const organisation = options.policy.organisation ?? options.policy.tenant;
   const callers = rememberCallers(options.oidc ? firstOf(local, createOidcAuthorize(options.oidc)) : local);
   return {

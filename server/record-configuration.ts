@@ -1,11 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify';
-import type { EventLog } from '../ingest/log/event-log.ts';
-import { createSelfLog } from '../ingest/self-log.ts';
 import type { SelfAct, SelfLog } from '../ingest/self-log.ts';
 import type { Facts } from '../model/facts.ts';
 import type { Policy } from '../model/policy.ts';
 import { policyContentSha256, policySections, policySha256 } from '../model/policy-hash.ts';
-import type { Micros } from '../model/time.ts';
 import { catalogueVersion } from '../query/controls/catalogue.ts';
 import { findLastConfigurations } from '../store/queries/find-configurations.ts';
 import type { Reader } from '../store/query.ts';
@@ -14,7 +11,7 @@ type Configuration = NonNullable<Facts['configuration']>;
 
 export interface ConfigurationDeps {
   readonly reader: Reader;
-  readonly log: Pick<EventLog, 'append'>;
+  readonly self: SelfLog;
   /** Resolves when all that the log holds is stored. */
   readonly carried: () => Promise<void>;
   readonly logger: FastifyBaseLogger;
@@ -22,12 +19,12 @@ export interface ConfigurationDeps {
 
 /** Once all that the log holds is stored: which policy and catalogue this server works with, if they are new. Never rejects. */
 export async function tellConfiguration(
-  { policy, now = () => Date.now() * 1_000 }: { readonly policy: Policy; readonly now?: () => Micros },
-  { reader, log, carried, logger }: ConfigurationDeps,
+  policy: Policy,
+  { reader, self, carried, logger }: ConfigurationDeps,
 ): Promise<void> {
   try {
     await carried();
-    await recordConfiguration(reader, policy, createSelfLog(log, policy.tenant, now));
+    await recordConfiguration(reader, policy, self);
   } catch (error) {
     // The next start tells it; what is served does not depend on it.
     logger.warn({ err: error }, 'the policy in use could not be recorded');

@@ -50,7 +50,8 @@ export function rememberCallers(authorize: Authorize): Callers {
     const name = nameOf(authorization);
     known.delete(name);
     known.set(name, principal);
-    for (const oldest of known.keys()) if (known.size > MOST_CALLERS) known.delete(oldest);
+    const [oldest] = known.keys();
+    if (known.size > MOST_CALLERS && oldest !== undefined) known.delete(oldest);
   };
   return {
     async authorize(authorization, permission) {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pauseAfter } from '../../ingest/pollers/pause.ts';
 import { pathWith, readLines, readText } from '../api.ts';
 import type { Api } from '../api.ts';
 import { formatOption, refuseArguments, textOption } from '../command.ts';
@@ -36,8 +37,6 @@ type PollLine = { readonly id: string } & (
 
 type Failed = { readonly detail: string; readonly retry_after_s?: number };
 type End = { readonly id: string; readonly result?: PollResult; readonly failed?: Failed };
-
-const LONGEST_PAUSE_S = 3_600;
 
 export const pollCommand: Command = {
   name: 'poll',
@@ -95,9 +94,12 @@ async function pollOn(
 ): Promise<never> {
   const failures = new Map<string, number>();
   const due = new Map<string, number>();
-  const plan = (end: End): void => {
-    failures.set(end.id, end.failed ? (failures.get(end.id) ?? 0) + 1 : 0);
-    due.set(end.id, performance.now() + pauseOf(end, intervals.get(end.id) ?? 60, failures.get(end.id) ?? 0) * 1_000);
+  const plan = ({ id, failed }: End): void => {
+    const count = failed ? (failures.get(id) ?? 0) + 1 : 0;
+    failures.set(id, count);
+    const everyMs = (intervals.get(id) ?? 60) * 1_000;
+    const after = { failures: count, everyMs, askedS: failed?.retry_after_s, random: Math.random };
+    due.set(id, performance.now() + (failed ? pauseAfter(after) : everyMs));
   };
   first.forEach(plan);
   for (;;) {
@@ -105,12 +107,6 @@ async function pollOn(
     await sleep(Math.max(0, at - performance.now()));
     (await round(id)).forEach(plan);
   }
-}
-
-/** Seconds until a poll is due again: its interval; after a fault longer with each, and no sooner than the server asks for. */
-function pauseOf({ failed }: End, every: number, failures: number): number {
-  if (!failed) return every;
-  return Math.max(failed.retry_after_s ?? 0, Math.min(LONGEST_PAUSE_S, every * 2 ** Math.min(failures, 6)));
 }
 
 async function pollAll(api: Api, source: string | undefined, context: CommandContext): Promise<readonly End[]> {

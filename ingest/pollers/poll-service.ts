@@ -1,6 +1,7 @@
 import type { Settled } from '../intake/deps.ts';
 import { Problem } from '../../model/problem.ts';
 import { toProblem } from '../../model/problem-details.ts';
+import { pauseAfter } from './pause.ts';
 import { intervalOf, pollsOf } from './poll-registry.ts';
 import type { RegisteredPoll } from './poll-registry.ts';
 import { readCursor, readState, writeState } from './poll-state.ts';
@@ -42,9 +43,6 @@ export interface OnceEnd extends Omit<RoundEnd, 'ranges' | 'isWhole'> {
   readonly settled: Settled;
   readonly comparison?: PollState['comparison'];
 }
-
-const LONGEST_PAUSE_MS = 3_600_000;
-const LONGEST_ASKED_MS = 86_400_000;
 
 interface Entry {
   readonly registered: RegisteredPoll;
@@ -88,7 +86,8 @@ export function createPollService(deps: PollServiceDeps): PollService {
         if (stopping.signal.aborted) return;
         const problem = toProblem(error);
         deps.onRound(id, problem);
-        pauseMs = pauseAfter(problem, readState(deps.index, id).failures, everyMs, deps.random);
+        const { failures } = readState(deps.index, id);
+        pauseMs = pauseAfter({ failures, everyMs, askedS: problem.facts['retry_after_s'], random: deps.random });
       }
     }
   }
@@ -174,13 +173,6 @@ async function untilWhole(round: () => Promise<RoundEnd>): Promise<Omit<RoundEnd
 export function unknownPoll(id: string, known: readonly string[]): Problem {
   const those = known.length === 0 ? 'it has none: add a `poll` to a source' : `it has ${known.join(', ')}`;
   return new Problem('not_found', `The policy file has no poll "${id.slice(0, 200)}"; ${those}.`);
-}
-
-/** After a fault: longer with each, up to an hour, and no sooner than the server asks for, up to a day. Milliseconds. */
-export function pauseAfter(problem: Problem, failures: number, everyMs: number, random: () => number): number {
-  const asked = problem.facts['retry_after_s'];
-  const growing = Math.min(LONGEST_PAUSE_MS, everyMs * 2 ** Math.min(failures, 6) * (0.75 + 0.5 * random()));
-  return Math.max(growing, Math.min(LONGEST_ASKED_MS, typeof asked === 'number' ? asked * 1_000 : 0));
 }
 
 function sumOf(before: PollState, end: RoundEnd): Pick<PollState, 'pages' | 'records' | 'repeats'> {

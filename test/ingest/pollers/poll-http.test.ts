@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { backOffMs, retryAfterMs } from '../../../ingest/pollers/back-off.ts';
-import { pauseAfter } from '../../../ingest/pollers/poll-service.ts';
+import { pauseAfter } from '../../../ingest/pollers/pause.ts';
 import { nextLink } from '../../../ingest/pollers/poll-source.ts';
 import { isPollUrl } from '../../../model/policy-poll.ts';
 import { policySchema } from '../../../model/policy.ts';
@@ -142,7 +142,8 @@ describe('what a poll gives a server', () => {
       body: '',
     }));
     expect([pauses, server.requests.length]).toEqual([[], 1]);
-    expect(pauseAfter(end as Problem, 1, 60_000, () => 0.5)).toBe(900_000);
+    const { retry_after_s: askedS } = (end as Problem).facts;
+    expect(pauseAfter({ failures: 1, everyMs: 60_000, askedS, random: () => 0.5 })).toBe(900_000);
   });
 
   test('back-off has jitter and bounds', () => {
@@ -150,9 +151,9 @@ describe('what a poll gives a server', () => {
       expect(backOffMs(tried, () => 0.999)).toBeLessThanOrEqual(60_000);
       expect(backOffMs(tried, () => 0.25)).toBeLessThan(backOffMs(tried, () => 0.75));
     }
-    const gone = new Problem('unavailable', 'x', { retry_after_s: 10 ** 9 });
-    expect(pauseAfter(gone, 1, 60_000, () => 0.5)).toBe(86_400_000);
-    expect(pauseAfter(new Problem('unavailable', 'x'), 50, 60_000, () => 1)).toBe(3_600_000);
+    const poll = { failures: 50, everyMs: 60_000, askedS: undefined, random: () => 1 };
+    expect(pauseAfter({ ...poll, failures: 1, askedS: 10 ** 9 })).toBe(86_400_000);
+    expect(pauseAfter(poll)).toBe(3_600_000);
   });
 
   test('Retry-After as seconds, as a date, or what cannot be read', () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { Problem } from '../../model/problem.ts';
 import { decimalId } from '../../model/key.ts';
+import { IDENTITY_MEMBERS, SCIM_MEMBERS } from '../sources/gitlab-users.ts';
 import { at, isObject } from '../sources/read.ts';
 import { addressOf, jsonOf, listOf, nextLink } from './poll-source.ts';
 import type { PollSource, Portion, Round } from './poll-source.ts';
@@ -102,15 +103,10 @@ function stateOf(row: unknown): State {
     );
   }
   const group = at(row, 'provisioned_by_group_id');
+  const scim = at(row, 'scim_identities');
   const tied = {
-    identities: membersOf(identities, ['provider', 'extern_uid', 'saml_provider_id']),
-    ...(Array.isArray(at(row, 'scim_identities')) && {
-      scim_identities: membersOf(at(row, 'scim_identities') as readonly unknown[], [
-        'extern_uid',
-        'group_id',
-        'active',
-      ]),
-    }),
+    identities: membersOf(identities, IDENTITY_MEMBERS),
+    ...(Array.isArray(scim) && { scim_identities: membersOf(scim, SCIM_MEMBERS) }),
     ...(typeof group === 'number' && { provisioned_by_group_id: group }),
   };
   const isTied = tied.identities.length > 0 || (tied.scim_identities?.length ?? 0) > 0;

@@ -13,8 +13,9 @@ import { at, fault, getString, isObject, needStamp, note, openDoc, partsOf, refu
 import type { Doc } from './read.ts';
 
 const FAMILY: Family = 'gitlab.users';
-const IDENTITY = ['provider', 'extern_uid', 'saml_provider_id'];
-const SCIM = ['extern_uid', 'group_id', 'active'];
+/** What is taken of an identity at a provider, and of one by SCIM. */
+export const IDENTITY_MEMBERS = ['provider', 'extern_uid', 'saml_provider_id'] as const;
+export const SCIM_MEMBERS = ['extern_uid', 'group_id', 'active'] as const;
 
 /** The members of a statement: all that ties an account to an identity provider, and no more of a person (4.1). */
 export const USER_MEMBERS = [
@@ -30,8 +31,8 @@ export const USER_MEMBERS = [
 // Whatever sends: a user of GitLab's API has some fifty members, most of them of a person's life and none of our business.
 const REDACT: readonly RedactionRule[] = [
   { path: ['*'], rule: 'not_needed', except: USER_MEMBERS },
-  { path: ['identities', '*', '*'], rule: 'not_needed', except: IDENTITY },
-  { path: ['scim_identities', '*', '*'], rule: 'not_needed', except: SCIM },
+  { path: ['identities', '*', '*'], rule: 'not_needed', except: [...IDENTITY_MEMBERS] },
+  { path: ['scim_identities', '*', '*'], rule: 'not_needed', except: [...SCIM_MEMBERS] },
 ];
 
 /**

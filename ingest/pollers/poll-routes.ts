@@ -34,7 +34,7 @@ function idsOf(service: PollService, source: unknown): readonly string[] {
   if (source !== undefined && typeof source !== 'string')
     throw new Problem('invalid_request', 'source must be one name.', { path: 'source' });
   const ids = service.ids.filter((id) => source === undefined || id === source || id.startsWith(`${source}/`));
-  if (ids.length === 0) throw unknownPoll(source ?? '(any)', service.ids);
+  if (ids.length === 0) throw unknownPoll(source, service.ids);
   return ids;
 }
 

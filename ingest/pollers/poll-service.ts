@@ -169,8 +169,9 @@ async function untilWhole(round: () => Promise<RoundEnd>): Promise<Omit<RoundEnd
   return sum;
 }
 
-/** The answer for a poll that the policy file does not have. */
-export function unknownPoll(id: string, known: readonly string[]): Problem {
+/** The answer for a poll that the policy file does not have; for any poll, where it has none and none is named. */
+export function unknownPoll(id: string | undefined, known: readonly string[]): Problem {
+  if (id === undefined) return new Problem('not_found', 'The policy file has no poll: add a `poll` to a source.');
   const those = known.length === 0 ? 'it has none: add a `poll` to a source' : `it has ${known.join(', ')}`;
   return new Problem('not_found', `The policy file has no poll "${id.slice(0, 200)}"; ${those}.`);
 }

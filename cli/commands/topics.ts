@@ -45,6 +45,7 @@ Partitions of a topic that holds records are not to be added lightly: an instanc
 
 async function judgeTopics(settings: KafkaSettings, checkOnly: boolean, context: CommandContext): Promise<Outcome> {
   const { createKafka } = await import('../../ingest/log/kafka-client.ts');
+  const { kafkaRefusal } = await import('../../ingest/log/kafka-refusal.ts');
   const { checkTopics, createTopics, describeTopics } = await import('../../ingest/log/kafka-topics.ts');
   const admin = createKafka(settings.connection).admin();
   try {
@@ -54,8 +55,7 @@ async function judgeTopics(settings: KafkaSettings, checkOnly: boolean, context:
     const states = await describeTopics(admin, TOPICS, settings.topics.prefix);
     return { created, states, findings: checkTopics(states, TOPICS, settings.topics) };
   } catch (error) {
-    if (error instanceof Problem) throw error;
-    throw new Problem('unavailable', `Kafka refused or did not answer: ${(error as Error).message}`, {}, error);
+    throw kafkaRefusal(error);
   } finally {
     await admin.disconnect().catch(() => undefined);
   }

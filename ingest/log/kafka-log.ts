@@ -7,6 +7,7 @@ import { createKafka } from './kafka-client.ts';
 import type { KafkaConnection } from './kafka-client.ts';
 import { startKafkaConsumer } from './kafka-consumer.ts';
 import { createKafkaWriter } from './kafka-producer.ts';
+import { kafkaRefusal } from './kafka-refusal.ts';
 import { checkTopics, describeTopics, refuseTopics } from './kafka-topics.ts';
 import type { TopicSettings, TopicState } from './kafka-topics.ts';
 import { partitionOf } from './partition-of.ts';
@@ -149,10 +150,9 @@ export function createAdmin(create: () => Admin): Asking {
             current = undefined;
             void drop(used);
           }
-          if (error instanceof Problem) throw error;
           // After a restart another broker leads; the client asks the one that it knew, and does not look again by itself.
           if (attempt < ATTEMPTS && isRetriable(error)) continue;
-          throw new Problem('unavailable', 'Kafka did not answer', {}, error);
+          throw kafkaRefusal(error);
         }
       }
     },

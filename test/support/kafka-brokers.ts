@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import kafkajs from 'kafkajs';
 import { freePorts } from './free-ports.ts';
 import { fetchKafka } from './kafka-jars.ts';
+import { securedSettings } from './kafka-secured.ts';
+import type { BrokerLines, SecuredListener } from './kafka-secured.ts';
 
 /** One broker of a test cluster. It keeps its port and its data over stops and starts. */
 export interface TestBroker {
@@ -21,6 +23,8 @@ export interface TestBroker {
 
 export interface TestCluster {
   readonly addresses: readonly string[];
+  /** Those of the secured listeners by their names; of one broker, the first. */
+  readonly secured: Readonly<Record<string, string>>;
   readonly brokers: readonly TestBroker[];
   /** Resolves when all brokers answer. */
   ready(): Promise<void>;
@@ -46,23 +50,35 @@ exit 0`;
 
 /**
  * Starts a cluster of real brokers in KRaft mode on free ports of 127.0.0.1, with the data in a temp folder. It takes
- * about 2 s for one and 5 s for three. They stop with `stop`, and when this process ends in any way.
+ * about 2 s for one and 5 s for three. They stop with `stop`, and when this process ends in any way. Listeners that ask who
+ * comes stand beside the open one.
  */
-export async function startBrokers(count: number, say: (text: string) => void = () => undefined): Promise<TestCluster> {
+export async function startBrokers(
+  count: number,
+  say: (text: string) => void = () => undefined,
+  listeners: Readonly<Record<string, SecuredListener>> = {},
+): Promise<TestCluster> {
   const jars = await fetchKafka(say);
   const folder = mkdtempSync(join(tmpdir(), 'custody-kafka-'));
-  const ports = await freePorts(count * 2);
+  const names = Object.keys(listeners);
+  const ports = await freePorts(count * 2 + count * names.length);
+  const doorsOf = (at: number): Readonly<Record<string, string>> =>
+    Object.fromEntries(
+      names.map((name, index) => [name, `127.0.0.1:${ports[count * 2 + at * names.length + index] ?? 0}`]),
+    );
   const voters = Array.from({ length: count }, (_, at) => `${at + 1}@127.0.0.1:${ports[count + at]}`).join(',');
   const addresses = ports.slice(0, count).map((port) => `127.0.0.1:${port}`);
   const brokers = addresses.map((address, at) => {
     const file = join(folder, `broker-${at + 1}.properties`);
-    writeFileSync(file, settingsOf({ id: at + 1, count, voters, address, controller: ports[count + at] ?? 0, folder }));
+    const own = settingsOf({ id: at + 1, count, voters, address, controller: ports[count + at] ?? 0, folder });
+    writeFileSync(file, linesOf({ ...own, ...securedSettings(own, listeners, doorsOf(at)) }));
     return { file, log: join(folder, `broker-${at + 1}.log`), address };
   });
   say(`Apache Kafka: making ${count} folder(s)`);
+  const users = Object.values(listeners).flatMap(({ scram = [] }) => scram.flatMap((user) => ['--add-scram', user]));
   await Promise.all(
     brokers.map(({ file, log }) =>
-      ended(keep(jars, log, ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', file])),
+      ended(keep(jars, log, ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', file, ...users])),
     ),
   );
   say(`Apache Kafka: starting ${count} broker(s)`);
@@ -71,6 +87,7 @@ export async function startBrokers(count: number, say: (text: string) => void = 
   );
   const cluster: TestCluster = {
     addresses,
+    secured: doorsOf(0),
     brokers: running,
     ready: () => untilReady(addresses, count),
     async stop() {
@@ -138,10 +155,10 @@ interface BrokerSettings {
   readonly folder: string;
 }
 
-function settingsOf({ id, count, voters, address, controller, folder }: BrokerSettings): string {
+function settingsOf({ id, count, voters, address, controller, folder }: BrokerSettings): BrokerLines {
   mkdirSync(join(folder, `data-${id}`), { recursive: true });
   const majority = Math.ceil((count + 1) / 2);
-  const settings: Record<string, string | number | boolean> = {
+  return {
     'process.roles': 'broker,controller',
     'node.id': id,
     'controller.quorum.voters': voters,
@@ -162,6 +179,9 @@ function settingsOf({ id, count, voters, address, controller, folder }: BrokerSe
     'group.min.session.timeout.ms': 1_000,
     'auto.create.topics.enable': false,
   };
+}
+
+function linesOf(settings: BrokerLines): string {
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');

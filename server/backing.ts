@@ -3,7 +3,8 @@ import type { Folder } from '../ingest/folder.ts';
 import { openEmbeddedLog } from '../ingest/log/embedded-log.ts';
 import type { EventLog } from '../ingest/log/event-log.ts';
 import { openKafkaLog } from '../ingest/log/kafka-log.ts';
-import type { LocalIndex } from '../ingest/log/local-index.ts';
+import type { LocalIndex, NotedLog } from '../ingest/log/local-index.ts';
+import { openNotes } from '../ingest/log/noted-log.ts';
 import type { KafkaSettings } from '../ingest/settings.ts';
 import type { WorkerDeps } from '../ingest/worker/worker.ts';
 import type { Policy } from '../model/policy.ts';
@@ -31,6 +32,8 @@ export interface BackingDeps {
   readonly kafka?: KafkaSettings | undefined;
   /** A server as the store, which other processes fill; the one in the folder, with a worker, if left out. */
   readonly clickhouse?: StoreServer | undefined;
+  /** This server runs the polls of the policy file, where others fill the store; where it fills it itself, it always does. */
+  readonly polls?: boolean | undefined;
   readonly logger: FastifyBaseLogger;
   readonly health: Health;
   readonly metrics: () => Metrics;
@@ -42,6 +45,8 @@ export interface BackingDeps {
 export interface Backing {
   readonly log: EventLog;
   readonly index: LocalIndex | undefined;
+  /** Where polls keep how far they are, if they are run here. */
+  readonly notes: NotedLog | undefined;
   readonly store: Store | ReadStore;
   readonly carrier: Carrier;
   /** The worker, where it is in this process. */
@@ -56,21 +61,21 @@ export async function openBacking(deps: BackingDeps): Promise<Backing> {
   if (clickhouse) {
     const store = await waited(deps, () => openServerReader({ server: clickhouse }));
     closing.add(() => store.close());
-    const { log, index } = await openLog(deps);
-    const carrier = createRemoteCarrier({ reader: store.reader, log, signal: deps.signal });
+    const log = await openLog(deps, deps.polls === true);
+    const carrier = createRemoteCarrier({ reader: store.reader, log: log.log, signal: deps.signal });
     const sealed = (): Promise<void> => carrier.sealed();
     const trees = await openRemoteLogHolder({ folder: folder.path, tenant: deps.policy.tenant, sealed });
-    return { log, index, store, carrier, holder: undefined, trees };
+    return { ...log, store, carrier, holder: undefined, trees };
   }
   const { openStore } = await import('../store/clickhouse.ts');
   const store = await openStore({ folder: folder.path });
   closing.add(() => store.close());
-  const { log, index } = await openLog(deps);
+  const log = await openLog(deps, true);
   const trees = await openTrees(deps, store);
   closing.add(() => trees.close());
-  const holder = await createWorkerHolder({ store, log, ...workerOptions(deps), onCovered: trees.covered });
+  const holder = await createWorkerHolder({ store, log: log.log, ...workerOptions(deps), onCovered: trees.covered });
   closing.add(() => holder.stop());
-  return { log, index, store, carrier: holder, holder, trees };
+  return { ...log, store, carrier: holder, holder, trees };
 }
 
 function openTrees({ folder, policy, logger }: BackingDeps, store: Store): Promise<LogHolder> {
@@ -89,16 +94,18 @@ export function tellTreeFault(logger: FastifyBaseLogger, problem: Problem, place
   logger[isBroken ? 'error' : 'warn']({ ...place, ...problem.facts, code: problem.code, err: problem }, words);
 }
 
-async function openLog(deps: BackingDeps): Promise<Pick<Backing, 'log' | 'index'>> {
+async function openLog(deps: BackingDeps, polls: boolean): Promise<Pick<Backing, 'log' | 'index' | 'notes'>> {
   const { kafka, folder, closing } = deps;
   if (!kafka) {
     const log = openEmbeddedLog({ folder: folder.log });
     closing.add(() => log.close());
-    return { log, index: log.index };
+    return { log, index: log.index, notes: log.index };
   }
   const log = await openKafka(kafka, deps);
   closing.add(() => log.close());
-  return { log, index: undefined };
+  const notes = polls ? openNotes(folder.path, log) : undefined;
+  closing.add(() => notes?.close() ?? Promise.resolve());
+  return { log, index: undefined, notes };
 }
 
 /** Opens Kafka, and waits for it. Its client's lines go to our log, below what we tell ourselves. */

@@ -56,6 +56,8 @@ export interface CustodyOptions {
   readonly kafka?: KafkaSettings | undefined;
   /** A ClickHouse server as the store, filled by `custody ingest`; needs `kafka`. */
   readonly clickhouse?: StoreServer | undefined;
+  /** With `clickhouse`: this server runs the polls of the policy file, and it alone. */
+  readonly polls?: boolean | undefined;
   /** Ends the wait for servers that are not there yet. */
   readonly signal?: AbortSignal | undefined;
   /** Told on closing how many accesses to the evidence could not be recorded, where there are any. */
@@ -69,7 +71,7 @@ export interface Custody {
   readonly app: FastifyInstance;
   /** What the app answers to. */
   readonly routes: readonly Route[];
-  /** What Custody fetches itself; nothing is fetched in the background before `start`. Absent where Kafka is the log. */
+  /** What Custody fetches itself; nothing is fetched in the background before `start`. Absent where another process does. */
   readonly polls: PollService | undefined;
   readonly store: Store | ReadStore;
   readonly health: Health;
@@ -110,7 +112,7 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
     const metrics = metricsOf(health, inFlight, parts);
     const signal = AbortSignal.any([stopping.signal, ...(options.signal ? [options.signal] : [])]);
     const shared = { folder, policy: options.policy, saltKey, logger, health, metrics: () => metrics, closing, signal };
-    const backing = await openBacking({ ...shared, kafka: options.kafka, clickhouse: options.clickhouse });
+    const backing = await openBacking({ ...options, ...shared });
     const { log, holder, store, carrier, trees } = backing;
     const carried = async (): Promise<void> => {
       await holder?.whole();
@@ -210,6 +212,7 @@ function appOptions(options: CustodyOptions, parts: Parts): AppOptions {
     version: options.version,
     log: parts.backing.log,
     index: parts.backing.index,
+    notes: parts.backing.notes,
     store: parts.backing.store,
     worker: parts.backing.carrier,
     inFlight: parts.inFlight,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type { IntakeDeps } from '../ingest/intake/deps.ts';
 import type { Secrets } from '../ingest/intake/secrets.ts';
-import type { LocalIndex } from '../ingest/log/local-index.ts';
+import type { NotedLog } from '../ingest/log/local-index.ts';
 import { createCompare } from '../ingest/pollers/compare.ts';
 import { createPollService } from '../ingest/pollers/poll-service.ts';
 import type { PollService } from '../ingest/pollers/poll-service.ts';
@@ -10,7 +10,7 @@ import { Problem } from '../model/problem.ts';
 import type { Reader } from '../store/query.ts';
 
 export interface PollsDeps {
-  readonly intake: IntakeDeps & { readonly index: LocalIndex };
+  readonly intake: IntakeDeps & { readonly notes: NotedLog };
   readonly secrets: Secrets;
   readonly reader: Reader;
   readonly logger: FastifyBaseLogger;

@@ -7,7 +7,7 @@ import { createIntake } from '../ingest/intake/routes.ts';
 import type { Secrets } from '../ingest/intake/secrets.ts';
 import { readIngestSettings } from '../ingest/settings.ts';
 import type { EventLog } from '../ingest/log/event-log.ts';
-import type { LocalIndex } from '../ingest/log/local-index.ts';
+import type { LocalIndex, NotedLog } from '../ingest/log/local-index.ts';
 import { pollRoutes } from '../ingest/pollers/poll-routes.ts';
 import type { PollService } from '../ingest/pollers/poll-service.ts';
 import { adapterFor } from '../ingest/sources/registry.ts';
@@ -46,6 +46,8 @@ export interface RoutesDeps {
   readonly log: EventLog;
   /** The index beside the log, where it has one: Kafka has none. */
   readonly index?: LocalIndex | undefined;
+  /** Where polls keep how far they are; absent where another process runs them. */
+  readonly notes?: NotedLog | undefined;
   /** Without a writer the results of checks are not kept, and no receipt is given: others have the salt of the leaves. */
   readonly store: Pick<Store, 'reader'> & Partial<Pick<Store, 'writer'>>;
   readonly worker: Carrier;
@@ -65,7 +67,7 @@ export interface RoutesDeps {
   readonly now: () => Micros;
 }
 
-/** Puts the routes of all rooms into one app. Gives the polls, which nobody has started; none without an index beside the log. */
+/** Puts the routes of all rooms into one app. Gives the polls, which nobody has started; none where another process runs them. */
 export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise<PollService | undefined> {
   const { policy, authorize, now, worker, holder } = deps;
   const reader = readerWhenWhole(deps.store.reader, worker);
@@ -125,7 +127,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
 
 /** What brings records in: deliveries, files, polls, replays of dead letters. */
 async function addDoors(app: FastifyInstance, deps: RoutesDeps, reader: Reader): Promise<PollService | undefined> {
-  const { policy, authorize, now, worker, index, cursorKey, inFlight } = deps;
+  const { policy, authorize, now, worker, index, notes, cursorKey, inFlight } = deps;
   const intake = {
     log: deps.log,
     ...(index ? { index } : {}),
@@ -144,14 +146,14 @@ async function addDoors(app: FastifyInstance, deps: RoutesDeps, reader: Reader):
   };
   await app.register(createIntake(intake));
   await app.register(createReplayApi({ ...intake, reader, cursorKey }));
-  if (!index) {
+  if (!notes) {
     if (policy.sources.some((source) => source.poll !== undefined))
       app.log.warn(
-        'The polls of the policy file are not run: how far they are is kept with the log of the data folder.',
+        'The polls of the policy file are not run here. One server of a cluster runs them: custody serve --poll',
       );
     return undefined;
   }
-  const polls = createPolls({ intake: { ...intake, index }, secrets: deps.secrets, reader, logger: app.log });
+  const polls = createPolls({ intake: { ...intake, notes }, secrets: deps.secrets, reader, logger: app.log });
   await app.register(pollRoutes(polls, authorize));
   return polls;
 }

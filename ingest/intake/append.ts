@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import { Problem } from '../../model/problem.ts';
 import type { AppendedRange, LogRecord } from '../log/event-log.ts';
 import { contentHashOf } from '../../model/event-id.ts';
-import type { Identity, Note } from '../log/local-index.ts';
+import type { Identity, Note, NotedLog } from '../log/local-index.ts';
 import { deriveRecord } from '../worker/derive.ts';
 import type { IntakeDeps } from './deps.ts';
 import type { Prepared, RecordGroup } from './prepare.ts';
 
 /** What of the intake an append needs. */
 export type AppendDeps = Pick<IntakeDeps, 'log' | 'index' | 'policy' | 'adapterFor'>;
+
+/** The same for what a poll fetched. */
+export type FetchDeps = IntakeDeps & { readonly notes: NotedLog };
 
 /** Records that stand in the log now, and where. */
 export interface AppendedGroup {
@@ -49,18 +52,16 @@ function appendedOf(groups: readonly AppendedGroup[], conflicts: readonly number
  * The same for what a poll fetched, with the note of how far the poll is: the note is written together with the last of
  * the records, so that a kill at any moment leaves records that are fetched again, and never a note without them.
  */
-export async function appendFetched(deps: IntakeDeps, prepared: Prepared, note: Note | undefined): Promise<Appended> {
-  const { index } = deps;
+export async function appendFetched(deps: FetchDeps, prepared: Prepared, note: Note | undefined): Promise<Appended> {
   if (!note) return appendPrepared(deps, prepared);
-  if (!index) throw new Problem('configuration', 'Polls need the log in the data folder.');
   const last = prepared.groups.at(-1);
   const { groups } = await appendPrepared(deps, { ...prepared, groups: prepared.groups.slice(0, -1) });
   try {
     if (!last) {
-      await index.remember(note);
+      await deps.notes.remember(note);
       return appendedOf(groups);
     }
-    const range = await index.appendNoted(prepared.family, last.instance, last.records, note);
+    const range = await deps.notes.appendNoted(prepared.family, last.instance, last.records, note);
     return appendedOf([...groups, { range, records: last.records }]);
   } catch (error) {
     throw unavailable(error);

@@ -1,7 +1,7 @@
 import type { Source } from '../../model/source.ts';
 import type { Micros } from '../../model/time.ts';
 import { appendFetched, appendPrepared } from './append.ts';
-import type { Appended } from './append.ts';
+import type { Appended, FetchDeps } from './append.ts';
 import { Problem } from '../../model/problem.ts';
 import { checkContentType } from './content-type.ts';
 import { checkBody, checkHeaders } from './credentials.ts';
@@ -89,7 +89,7 @@ export function passFetched(deps: IntakeDeps, fetched: Fetched): Passed {
 }
 
 /** The same for a page that a poll fetched; `note`, if there is one, says how far the poll is once the page is durable. */
-export function passPage(deps: IntakeDeps, page: Page, note: Note | undefined): Passed {
+export function passPage(deps: FetchDeps, page: Page, note: Note | undefined): Passed {
   const prepared = prepareFetched(deps, page);
   return {
     async commit() {

@@ -26,11 +26,22 @@ export interface IdentifiedAppend {
   readonly appended?: AppendedRange;
 }
 
+/** Notes beside a log, such as how far a poll has come. */
+export interface NotedLog {
+  /** A text that is kept under a name; undefined if none was written. */
+  note(name: string): string | undefined;
+  /** Writes a note over what it said before; resolves when it is durable. */
+  remember(note: Note): Promise<void>;
+  /** Appends the records, then writes the note: a note never stands without its records. Resolves when both are durable. */
+  appendNoted(topic: Family, partitionKey: string, records: readonly LogRecord[], note: Note): Promise<AppendedRange>;
+}
+
 /**
- * What a log can do that lives in the same transactions as a small index beside it. Kafka cannot, so this is no part
- * of EventLog: whoever uses it must say what holds where it is absent (the worker's duplicate and conflict rules do).
+ * What a log can do that lives in the same transactions as a small index beside it: records and note of `appendNoted` are
+ * there both or neither. Kafka cannot, so this is no part of EventLog: whoever uses it must say what holds where it is
+ * absent (the worker's duplicate and conflict rules do).
  */
-export interface LocalIndex {
+export interface LocalIndex extends NotedLog {
   /** Where a cursor stands; 0 if it was never moved. */
   cursor(name: string): number;
   /**
@@ -54,12 +65,6 @@ export interface LocalIndex {
     records: readonly (LogRecord & { readonly identity: Identity })[],
     conflicts: 'refuse' | 'keep',
   ): Promise<IdentifiedAppend>;
-  /** A text that is kept under a name beside the log; undefined if none was written. */
-  note(name: string): string | undefined;
-  /** Writes a note over what it said before; resolves when it is durable. */
-  remember(note: Note): Promise<void>;
-  /** Appends the records and writes the note in one transaction. */
-  appendNoted(topic: Family, partitionKey: string, records: readonly LogRecord[], note: Note): Promise<AppendedRange>;
 }
 
 /** Something small to be known after a restart, such as how far a poll has come. */

@@ -86,7 +86,7 @@ export function createPollService(deps: PollServiceDeps): PollService {
         if (stopping.signal.aborted) return;
         const problem = toProblem(error);
         deps.onRound(id, problem);
-        const { failures } = readState(deps.index, id);
+        const { failures } = readState(deps.notes, id);
         pauseMs = pauseAfter({ failures, everyMs, askedS: problem.facts['retry_after_s'], random: deps.random });
       }
     }
@@ -94,7 +94,7 @@ export function createPollService(deps: PollServiceDeps): PollService {
 
   async function compareNow({ registered: { id }, registered }: Entry): Promise<PollState['comparison']> {
     const comparison = await deps.compare?.(registered);
-    if (comparison !== undefined) await writeState(deps.index, id, { ...readState(deps.index, id), comparison });
+    if (comparison !== undefined) await writeState(deps.notes, id, { ...readState(deps.notes, id), comparison });
     return comparison;
   }
 
@@ -123,8 +123,8 @@ export function createPollService(deps: PollServiceDeps): PollService {
         what: source.what,
         url: poll.url,
         interval_seconds: intervalOf({ poll, source }),
-        cursor: shownCursor(source, readCursor(deps.index, id)),
-        ...readState(deps.index, id),
+        cursor: shownCursor(source, readCursor(deps.notes, id)),
+        ...readState(deps.notes, id),
       })),
   };
 }
@@ -141,18 +141,18 @@ async function runRound(
   signal: AbortSignal,
   tell: (step: RoundStep) => void,
 ): Promise<RoundEnd> {
-  const before = readState(deps.index, id);
+  const before = readState(deps.notes, id);
   try {
     const end = await runner.round(signal, tell);
     const { last_error: _, ...kept } = before;
     const sums = sumOf(before, end);
-    await writeState(deps.index, id, { ...kept, ...sums, last_success: isoOf(deps.now()), failures: 0 });
+    await writeState(deps.notes, id, { ...kept, ...sums, last_success: isoOf(deps.now()), failures: 0 });
     return end;
   } catch (error) {
     if (signal.aborted) throw error;
     const problem = toProblem(error);
     const last = { at: isoOf(deps.now()), code: problem.code, detail: problem.message };
-    await writeState(deps.index, id, { ...before, last_error: last, failures: before.failures + 1 });
+    await writeState(deps.notes, id, { ...before, last_error: last, failures: before.failures + 1 });
     throw problem;
   }
 }

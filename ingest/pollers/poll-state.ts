@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { LocalIndex, Note } from '../log/local-index.ts';
+import type { Note, NotedLog } from '../log/local-index.ts';
 
 /** What is known of a poll: how its last rounds ended. Times are RFC 3339, UTC. */
 const stateSchema = z.object({
@@ -22,11 +22,11 @@ const NAMES = {
   state: (id: string): string => `poll ${id} state`,
 } as const;
 
-type Index = Pick<LocalIndex, 'note' | 'remember'>;
+type Notes = Pick<NotedLog, 'note' | 'remember'>;
 
 /** The cursor of a poll; undefined if it was never moved. */
-export function readCursor(index: Index, id: string): unknown {
-  return parsed(index.note(NAMES.cursor(id)));
+export function readCursor(notes: Notes, id: string): unknown {
+  return parsed(notes.note(NAMES.cursor(id)));
 }
 
 /** The note that moves it. */
@@ -35,8 +35,8 @@ export function cursorNote(id: string, cursor: unknown): Note {
 }
 
 /** The digests of the records that a poll has taken in lately (seen.ts). */
-export function readSeen(index: Index, id: string): string | undefined {
-  return index.note(NAMES.seen(id));
+export function readSeen(notes: Notes, id: string): string | undefined {
+  return notes.note(NAMES.seen(id));
 }
 
 export function seenNote(id: string, text: string): Note {
@@ -44,12 +44,12 @@ export function seenNote(id: string, text: string): Note {
 }
 
 /** How the last rounds of a poll ended. */
-export function readState(index: Index, id: string): PollState {
-  return stateSchema.safeParse(parsed(index.note(NAMES.state(id)))).data ?? stateSchema.parse({});
+export function readState(notes: Notes, id: string): PollState {
+  return stateSchema.safeParse(parsed(notes.note(NAMES.state(id)))).data ?? stateSchema.parse({});
 }
 
-export async function writeState(index: Index, id: string, state: PollState): Promise<void> {
-  await index.remember({ name: NAMES.state(id), text: JSON.stringify(state) });
+export async function writeState(notes: Notes, id: string, state: PollState): Promise<void> {
+  await notes.remember({ name: NAMES.state(id), text: JSON.stringify(state) });
 }
 
 function parsed(text: string | undefined): unknown {

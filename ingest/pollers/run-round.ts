@@ -1,5 +1,5 @@
 import type { AppendedRange } from '../log/event-log.ts';
-import type { LocalIndex } from '../log/local-index.ts';
+import type { NotedLog } from '../log/local-index.ts';
 import type { IntakeDeps } from '../intake/deps.ts';
 import { passPage } from '../intake/receive.ts';
 import type { Secrets } from '../intake/secrets.ts';
@@ -14,7 +14,8 @@ import type { Seen } from './seen.ts';
 
 /** All that running polls needs; tests give clock, sleep and randomness of their own. */
 export interface PollDeps extends IntakeDeps {
-  readonly index: LocalIndex;
+  /** Where a poll keeps how far it is. */
+  readonly notes: NotedLog;
   readonly secrets: Secrets;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly random: () => number;
@@ -45,15 +46,15 @@ const SEEN_CHARS_A_PAGE = 256 * 1_024;
 /** Makes a poll ready to run. Only one round of it may run at a time. */
 export function createRunner(deps: PollDeps, registered: RegisteredPoll): Runner {
   const { id } = registered;
-  const seen = openSeen(readSeen(deps.index, id));
+  const seen = openSeen(readSeen(deps.notes, id));
   let written = seen.text();
   const connect = connector(deps, registered);
   // A walk that another process began has met what this one does not know of: nothing is forgotten at its end.
-  let isFromStart = readCursor(deps.index, id) === undefined;
+  let isFromStart = readCursor(deps.notes, id) === undefined;
   const keepSeen = async (most: number): Promise<void> => {
     const text = seen.text();
     if (text === written || text.length > most) return;
-    await deps.index.remember(seenNote(id, text));
+    await deps.notes.remember(seenNote(id, text));
     written = text;
   };
   return {
@@ -63,7 +64,7 @@ export function createRunner(deps: PollDeps, registered: RegisteredPoll): Runner
       let isWhole = true;
       const given = {
         ...registered,
-        cursor: readCursor(deps.index, id),
+        cursor: readCursor(deps.notes, id),
         http: connect(signal, (text) => tell({ say: text })),
         now: Math.floor(deps.now() / 1_000),
         clock: () => Math.floor(deps.now() / 1_000),
@@ -110,7 +111,7 @@ async function take(
   const { source, body, cursor } = portion;
   const note = cursor === undefined ? undefined : cursorNote(id, cursor);
   if (body.length === 0) {
-    if (note) await deps.index.remember(note);
+    if (note) await deps.notes.remember(note);
     return { ranges: [], records: 0, repeats: 0 };
   }
   let repeats = 0;

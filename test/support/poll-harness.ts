@@ -65,6 +65,7 @@ export function createPollHarness(sources: readonly object[], change: Partial<Po
     createPollService({
       log,
       index: log.index,
+      notes: log.index,
       policy,
       credentials: openCredentials(policy, secrets),
       adapterFor,

@@ -56,22 +56,23 @@ async function compareKeycloak(
   const until = now() - SETTLED_US;
   const rows = await reader.read(findReceived(policy.tenant, 'keycloak', until - DAY_US, until, MOST_RECORDS));
   const host = normaliseHost(installation.instance);
-  const log: AuditEvent[] = [];
-  const rest: AuditEvent[] = [];
+  // By id, for what came again is told once.
+  const log = new Map<string, AuditEvent>();
+  const rest = new Map<string, AuditEvent>();
   for (const { headers, value, received_ms: receivedAtMs } of rows) {
     const entries = Object.entries(JSON.parse(headers) as Record<string, string>);
     const input = { headers: new Map(entries), receivedAtMs, value: Buffer.from(value, 'utf8') };
     const derived = deriveRecord(input, { tenant: policy.tenant, policy, adapterFor });
     const event = derived.ok ? derived.events[0]?.event : undefined;
     if (!event || event.instance !== host) continue;
-    (/^(?:log|text):/.test(event.nativeId) ? log : rest).push(event);
+    (/^(?:log|text):/.test(event.nativeId) ? log : rest).set(event.nativeId, event);
   }
   // Without lines of the log there is nothing to compare with.
-  if (log.length === 0) return undefined;
-  const { pairs, onlyLog, onlyRest } = matchKeycloak(log, rest);
+  if (log.size === 0) return undefined;
+  const { pairs, onlyLog, onlyRest } = matchKeycloak([...log.values()], [...rest.values()]);
   // The log tells of all realms and REST of one. A line of an administrator names the realm of the person, not the realm
   // that was changed, so only lines of users can be said to be missing in REST.
-  const realms = new Set(rest.map((event) => at(event.content, 'realmId')));
+  const realms = new Set([...rest.values()].map((event) => at(event.content, 'realmId')));
   const missing = onlyLog.filter((event) => realms.has(at(event.content, 'realmId')));
   return {
     matched: pairs.length,

@@ -1,6 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { createCompare } from '../../../ingest/pollers/compare.ts';
+import { pollsOf } from '../../../ingest/pollers/poll-registry.ts';
+import { adapterFor } from '../../../ingest/sources/registry.ts';
 import { rebuildDerived } from '../../../ingest/worker/rebuild.ts';
 import { startTransformPool } from '../../../ingest/worker/transform-pool.ts';
 import { policySchema } from '../../../model/policy.ts';
@@ -73,6 +76,26 @@ describe('one happening in the log and in the REST API', () => {
   const said = Array.from({ length: 40 }, (_, index): Said => ({ at: index * 100, user: `u${index % 3}` }));
   const lines = said.map((one) => line(one));
   const rows = said.map((one) => rest(one));
+
+  test('the comparison of both sees pairs, and what only one told, whichever came first and however often', async () => {
+    const own = line({ at: 9_000, user: 'only-log' });
+    const other = rest({ at: 9_500, user: 'only-rest' }, 'only-rest');
+    await ingest([[...lines, own], [...rows, other], lines, rows.slice(0, 5)]);
+    const [registered] = pollsOf(policy({ [REALM]: 'acme' }, { poll: { url: 'https://sso.acme.example', auth: { kind: 'bearer', secret: 'x' } } })); // prettier-ignore
+    if (!registered) throw new Error('no poll');
+    const compare = createCompare({
+      reader: store.reader,
+      policy: ACME,
+      adapterFor,
+      now: () => (BASE + 600_000) * 1_000,
+    });
+    expect(await compare(registered)).toEqual({
+      matched: 40,
+      only_in_log: 1,
+      only_in_rest: 1,
+      examples: [expect.stringContaining('log:'), 'only-rest'],
+    });
+  });
 
   test.each([
     ['the log first', [lines, rows]],

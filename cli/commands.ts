@@ -65,6 +65,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/dispositions.ts')).dispositionsCommand,
   },
   {
+    name: 'gaps',
+    summary: 'gaps of the streams: explain one, confirm it as a second person, show what was said',
+    load: async () => (await import('./commands/gaps.ts')).gapsCommand,
+  },
+  {
     name: 'report',
     summary: 'write the results of a period as an evidence pack: PDF, populations, samples, OSCAL, proofs, verifier',
     load: async () => (await import('./commands/report.ts')).reportCommand,

@@ -1,5 +1,6 @@
 import type { Chain } from './chain.ts';
 import type { ExceptionDispositions } from './disposition.ts';
+import type { GapStanding } from './gap-explanation.ts';
 import type { ReportFigures } from './report-figures.ts';
 
 /** Results of control tests as they are printed, exported and reported (controls.md 2.3). Times are text in UTC. */
@@ -69,8 +70,10 @@ export interface TestResult {
   readonly analytics?: Readonly<Record<string, string>>;
   readonly result: TestResultName;
   readonly reason: string;
-  /** Stream gaps that overlap the inputs of this test. */
+  /** Stream gaps that overlap the inputs of this test and are unexplained: they keep it from a conclusion. */
   readonly gaps: readonly string[];
+  /** Such gaps that two people explained, with their words and names; absent where there is none. */
+  readonly explained_gaps?: readonly string[];
   readonly proves: string;
   readonly does_not_prove: string;
   /** Items that did not pass, sorted by item; passes are counted, not listed. */
@@ -106,6 +109,10 @@ export interface SourceGap {
    * what never came, a second pull that holds more than the stream.
    */
   readonly kind?: 'sequence' | 'silence' | 'log' | 'digest' | 'reconciliation';
+  /** By which people speak of it (model/gap-explanation.ts); absent where words cannot stand for what is missing. */
+  readonly id?: string;
+  /** What was said of it by as-of; absent where nothing was. Only what a second person confirmed changes anything. */
+  readonly standing?: GapStanding;
 }
 
 /** What shows whether a source left nothing out. Durations are seconds. */

@@ -42,9 +42,10 @@ const classification = z.strictObject({
   root_cause: z.enum(ROOT_CAUSES).optional(),
 });
 
-const confirmation = z.strictObject({
+/** A second person judges what somebody said: the classification of an exception, the explanation of a gap. */
+export const confirmation = z.strictObject({
   kind: z.literal('confirmation'),
-  /** The classification that is judged. */
+  /** What is judged, by its id. */
   of: dispositionId,
   decision: z.enum(['confirmed', 'rejected']),
   text: words.optional(),

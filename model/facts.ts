@@ -1,5 +1,6 @@
 import type { ActorRef } from './actor.ts';
 import type { DispositionFact } from './disposition.ts';
+import type { GapSaying, ToldGap } from './gap-explanation.ts';
 import type { Micros } from './time.ts';
 
 /**
@@ -124,6 +125,8 @@ export interface Facts {
   };
   /** Somebody said something of an exception (family custody.self); the fact itself stays what it was. */
   readonly disposition?: { readonly exception: string; readonly said: DispositionFact };
+  /** Somebody said something of a gap of a stream (family custody.self); the gap stays in every report. */
+  readonly gap_explanation?: { readonly gap: ToldGap; readonly said: GapSaying };
   readonly configuration?: {
     readonly kind: 'policy' | 'catalogue';
     readonly sha256: string;

@@ -1,5 +1,6 @@
 import { deadLetterPaths } from './openapi/dead-letter-paths.ts';
 import { exceptionPaths } from './openapi/exception-paths.ts';
+import { gapPaths } from './openapi/gap-paths.ts';
 import { logPaths } from './openapi/log-paths.ts';
 import { SCHEMAS, component } from './openapi/parts.ts';
 import type { Json } from './openapi/parts.ts';
@@ -26,6 +27,7 @@ export function openApiDocument(version: string): Json {
       ...queryPaths(),
       ...deadLetterPaths(),
       ...exceptionPaths(),
+      ...gapPaths(),
       ...controlPaths(),
       ...reportPaths(),
       ...operatorPaths(),

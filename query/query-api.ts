@@ -10,6 +10,8 @@ import { addDeadLetterRoutes } from './dead-letters-api.ts';
 import { readEntity } from './entity-detail.ts';
 import { readEventDetail } from './event-detail.ts';
 import { addExceptionRoutes } from './dispositions/exceptions-api.ts';
+import { addGapRoutes } from './gaps/gaps-api.ts';
+import { createGapReader } from './gaps/read-explanations.ts';
 import { addEventsRoute } from './events-api.ts';
 import { addExportRoute } from './export-api.ts';
 import { addIdentitiesRoutes, createKnow } from './identities-api.ts';
@@ -38,12 +40,13 @@ export interface QueryApiDeps {
 /**
  * The reading side of the API as a fastify plugin: `/v1/events`, `/v1/events/{id}`, `/v1/export`, `/v1/trace`, `/v1/chains/{id}`,
  * `/v1/entities/{key}`, `/v1/identities`, `/v1/identities/{key}`, `/v1/issuers`, `/v1/exceptions`,
- * `/v1/exceptions/{id}`, `/v1/sources`, and without a credential `/healthz`, `/readyz`, `/openapi.json`. Every query names
+ * `/v1/exceptions/{id}`, `/v1/gaps/{id}`, `/v1/sources`, and without a credential `/healthz`, `/readyz`, `/openapi.json`. Every query names
  * the tenant of the policy first; nothing of a request becomes part of a query's text.
  */
 export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
   const { reader, policy } = deps;
   const tracer = createTracer(reader, policy);
+  const gaps = createGapReader(reader, policy);
   const rules = createRules(policy);
   const identities = createIdentities(policy, []);
   const document = openApiDocument(deps.version);
@@ -67,6 +70,7 @@ export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
       addIssuersRoute(guarded, deps, know);
       addDeadLetterRoutes(guarded, deps);
       addExceptionRoutes(guarded, deps);
+      addGapRoutes(guarded, gaps);
       guarded.get<{ Params: { '*': string } }>('/v1/events/*', (request) =>
         readEventDetail({ reader, policy, rules, identities }, request.params['*']),
       );
@@ -84,7 +88,8 @@ export function createQueryApi(deps: QueryApiDeps): FastifyPluginAsync {
       guarded.get('/v1/sources', async (request, reply) => {
         const { as_of: asOf = deps.now?.(), ...query } = read(sourcesQuery, request.query);
         const { from, to } = query;
-        const sources = await readSources(reader, policy, { asOf, from, to, detail: true });
+        const told = await readSources(reader, policy, { asOf, from, to, detail: true });
+        const sources = await gaps.explain(told, asOf);
         return query.format === 'text'
           ? reply.type('text/plain; charset=utf-8').send(sourcesText(sources))
           : { sources };

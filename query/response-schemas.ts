@@ -4,6 +4,8 @@ import { AUTHORIZATIONS, CHAIN_STAGES, EVIDENCE_VERDICTS } from '../model/chain.
 import type { Chain, ChainEvent } from '../model/chain.ts';
 import type { SourceState } from '../model/control.ts';
 import { CONFIDENCES, RELATIONS } from '../model/event.ts';
+import { GAP_CAUSES, gapSaying } from '../model/gap-explanation.ts';
+import type { GapStanding } from '../model/gap-explanation.ts';
 import { PROBLEMS } from '../model/problem.ts';
 
 /** Schemas of what the API answers: the description at /openapi.json, and the measure of its tests. */
@@ -98,6 +100,16 @@ const continuity = z.object({
   reconciliation: z.object({ saved: z.number(), confirmed: z.number(), missing: z.number(), pending: z.number(), until: time.optional() }).optional(),
 }); // prettier-ignore
 
+const actor = z.object({ key, display: z.string().optional(), person: z.string().optional() });
+const gapStanding = z
+  .object({
+    gap: z.string(),
+    state: z.enum(['open', 'proposed', 'explained']).describe('only an explained gap lets a test conclude'),
+    explanation: z.object({ id: z.string(), cause: z.enum(GAP_CAUSES), text: z.string(), reference: z.string(), by: actor, at: time, confirmed_by: actor.optional(), confirmed_at: time.optional() }).optional(),
+    history: z.array(z.object({ id: z.string(), at: time, by: actor, said: gapSaying, effect: z.enum(['stands', 'void']), why: z.string().optional() })),
+  })
+  .meta({ id: 'GapStanding' }) satisfies z.ZodType<Mutable<GapStanding>>; // prettier-ignore
+
 export const sourceSchema = z
   .object({
     family: z.string(),
@@ -118,6 +130,8 @@ export const sourceSchema = z
         to: time,
         reason: z.string(),
         kind: z.enum(['sequence', 'silence', 'log', 'digest', 'reconciliation']).optional(),
+        id: z.string().optional().describe('by which people explain it; absent where words cannot stand for it'),
+        standing: gapStanding.optional(),
       }),
     ),
     continuity: continuity.optional(),

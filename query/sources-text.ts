@@ -1,5 +1,6 @@
 import type { Continuity, SourceState } from '../model/control.ts';
 import { printable } from './escape.ts';
+import { isExplained, standingText } from './gaps/gap-text.ts';
 
 const GAPS_SHOWN = 20;
 const REPEATS_SHOWN = 8;
@@ -24,14 +25,27 @@ function sourceText(source: SourceState): string {
     ['records', `accepted ${source.accepted}, duplicate ${source.duplicate}, conflict ${source.conflict}, rejected ${rejected.length === 0 ? 0 : rejected.join(', ')}`],
     ['heard', source.last_received_at === undefined ? 'never' : `last event ${shortTime(source.last_occurred_at)}, last received ${shortTime(source.last_received_at)}`],
     ...continuityLines(continuity),
-    ['gaps', gaps.length > 0 ? String(gaps.length) : withoutGaps(source)],
+    ['gaps', gaps.length > 0 ? countGaps(gaps) : withoutGaps(source)],
   ]; // prettier-ignore
   return [
     `${source.family} ${printable(source.instance)}${source.registered ? '' : `  (${isOwnLog(source) ? 'what Custody tells of itself' : 'not in the policy file'})`}`,
     ...lines.map(([name, text]) => `  ${name.padEnd(11)} ${text}`),
-    ...gaps.slice(0, GAPS_SHOWN).map((gap) => `    ${shortTime(gap.from)} to ${shortTime(gap.to)}: ${printable(gap.reason)}`),
+    ...gaps.slice(0, GAPS_SHOWN).flatMap(gapLines),
     ...(gaps.length > GAPS_SHOWN ? [`    ... and ${gaps.length - GAPS_SHOWN} more; --format json has all`] : []),
   ].join('\n'); // prettier-ignore
+}
+
+function countGaps(gaps: SourceState['gaps']): string {
+  const explained = gaps.filter(isExplained).length;
+  return explained === 0 ? String(gaps.length) : `${gaps.length}, ${explained} explained`;
+}
+
+function gapLines({ from, to, reason, standing }: SourceState['gaps'][number]): readonly string[] {
+  const said = standingText(standing);
+  return [
+    `    ${shortTime(from)} to ${shortTime(to)}: ${printable(reason)}`,
+    ...(said === undefined ? [] : [`      ${said}`]),
+  ];
 }
 
 function withoutGaps({ integrity, continuity = {} }: SourceState): string {

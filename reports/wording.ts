@@ -125,6 +125,12 @@ export function resultSentences(test: TestResult): readonly string[] {
     );
   if (test.gaps.length > 0)
     sentences.push(`${capital(nounOf(test.gaps.length, 'gap'))} in the streams that this test reads; see below.`);
+  const explained = test.explained_gaps?.length ?? 0;
+  // The reason of a result tells it too.
+  if (explained > 0 && !sentences.includes(closed(test.reason)))
+    sentences.push(
+      `${capital(nounOf(explained, 'gap'))} in them ${explained === 1 ? 'is' : 'are'} explained by people; see below.`,
+    );
   return sentences;
 }
 

@@ -26,6 +26,7 @@ import type { Reader } from '../store/query.ts';
 import type { Authorize } from './authorize.ts';
 import { rememberKeys } from './fetch-keys.ts';
 import { createDispositionsApi } from './dispositions-api.ts';
+import { createGapsApi } from './gaps-api.ts';
 import { createPackBuild } from './pack-build.ts';
 import { createPolls } from './polls.ts';
 import { createRebuildApi } from './rebuild-api.ts';
@@ -99,16 +100,10 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
     );
   });
   const { tenant } = policy;
-  await app.register(
-    createDispositionsApi({
-      reader,
-      policy,
-      authorize,
-      self: createSelfLog(deps.log, tenant, now),
-      settle: createSettle(worker.worker, deps.store.reader),
-      now,
-    }),
-  );
+  const self = createSelfLog(deps.log, tenant, now);
+  const said = { reader, policy, authorize, self, settle: createSettle(worker.worker, deps.store.reader), now };
+  await app.register(createDispositionsApi(said));
+  await app.register(createGapsApi(said));
   const { keys, published } = holder;
   await app.register(createLogApi({ reader: deps.store.reader, tenant, authorize, keys, published, now }));
   const jobs = await createReportJobs({

@@ -23,6 +23,7 @@ export const EVIDENCE_ROUTES: Readonly<Record<string, Access['action']>> = {
   'GET /v1/exceptions': 'query',
   'GET /v1/exceptions/:id': 'view',
   'GET /v1/exceptions/:id/dispositions': 'view',
+  'GET /v1/gaps/:id': 'view',
   'GET /v1/controls/:test': 'query',
   'GET /v1/check': 'query',
   'POST /v1/check': 'query',

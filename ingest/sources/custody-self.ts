@@ -6,6 +6,7 @@ import type { Action } from '../../model/action.ts';
 import { dispositionFact } from '../../model/disposition.ts';
 import { EXCEPTION_ID } from '../../model/exception-id.ts';
 import type { Facts } from '../../model/facts.ts';
+import { gapSaying, toldGap } from '../../model/gap-explanation.ts';
 import { identifier, typeOfKey } from '../../model/key.ts';
 import { parseStamp } from '../../model/time.ts';
 import type { ParseInput, ParseResult, SourceAdapter } from './adapter.ts';
@@ -60,6 +61,12 @@ export const selfEventSchema = z.discriminatedUnion('type', [
     exception: z.string().regex(EXCEPTION_ID),
     said: dispositionFact,
   }),
+  z.strictObject({
+    ...common,
+    type: z.literal('gap.explanation'),
+    gap: toldGap,
+    said: gapSaying,
+  }),
 ]); // prettier-ignore
 export type SelfEvent = z.input<typeof selfEventSchema>;
 
@@ -93,7 +100,7 @@ function parseSelf(input: ParseInput): ParseResult {
     action,
     outcome: told.type === 'evidence.accessed' ? told.outcome : 'success',
     actor: compact<AuditEvent['actor']>({ kind: told.actor?.kind ?? 'system', key: told.actor?.key ?? '', display: told.actor?.display, email: undefined, aliases: undefined, model: undefined }),
-    keys: told.type === 'configuration.loaded' ? [] : told.about.flatMap((key) => keyAbout(key)),
+    keys: !('about' in told) ? [] : told.about.flatMap((key) => keyAbout(key)),
     edges: [],
     facts: factsOf(told),
     unread: [],
@@ -111,6 +118,8 @@ function factsOf(told: Told): Facts {
       return { configuration: compact<NonNullable<Facts['configuration']>>({ content_sha256: undefined, previous_sha256: undefined, changed: undefined, sections: undefined, ...told.configuration }) };
     case 'evidence.accessed':
       return { evidence_access: compact<NonNullable<Facts['evidence_access']>>({ purpose: undefined, allowed: undefined, change: undefined, address: undefined, times: undefined, ...told.access }) };
+    case 'gap.explanation':
+      return { evidence_access: { action: 'disposition', object: told.gap.id, allowed: true }, gap_explanation: { gap: told.gap, said: told.said } };
     // A disposition. Whoever disposes looks at the evidence, and is looked at by T-37 as everybody who does.
     case 'exception.disposition':
     default:

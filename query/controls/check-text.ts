@@ -1,4 +1,5 @@
 import { exceptionIdOf } from '../../model/exception-id.ts';
+import { printable } from '../escape.ts';
 import type { CheckResult, TestItem, TestResult, TestResultName } from '../../model/control.ts';
 
 /** How each result is said to people. None of them is a judgement: that is the auditor's. */
@@ -9,6 +10,9 @@ export const RESULT_WORDS: Readonly<Record<TestResultName, string>> = {
   unable_to_conclude: 'unable to conclude',
   not_in_scope: 'not in scope',
 };
+
+/** More than two people may write of one gap. */
+const MAX_GAP_TEXT = 8_000;
 
 /** Items printed for each test; the rest is counted and stands in the JSON. */
 const ITEMS_SHOWN = 20;
@@ -63,7 +67,8 @@ function describeTest(test: TestResult, tenant: string): readonly string[] {
   return [
     `${test.test}  ${test.title}`,
     `  ${test.reason}`,
-    ...test.gaps.map((gap) => `  gap: ${gap}`),
+    ...test.gaps.map((gap) => `  gap: ${printable(gap, MAX_GAP_TEXT)}`),
+    ...(test.explained_gaps ?? []).map((gap) => `  explained gap: ${printable(gap, MAX_GAP_TEXT)}`),
     `  Population: ${test.population.definition}`,
     `  ${test.population.count} items, SHA-256 ${test.population.sha256}`,
     ...Object.entries(test.analytics ?? {}).map(([name, figure]) => `  ${name}: ${figure}`),

@@ -3,6 +3,7 @@ import type { ItemVerdict, SourceState, TestItem, TestResult, TestResultName } f
 import { Problem } from '../../model/problem.ts';
 import { formatMicros, parseStamp } from '../../model/time.ts';
 import { mappingsOf } from '../frameworks/registry.ts';
+import { isExplained, standingText } from '../gaps/gap-text.ts';
 import type { AnyControlTest, Candidate, ControlContext } from './control-test.ts';
 
 /**
@@ -18,12 +19,12 @@ export function evaluateTest(
   const population = sortPopulation(test.population.select(context));
   const sha256 = hashPopulation(population);
   const judged = population.map((candidate) => judge(test, candidate, context));
-  const gaps = gapsOf(test, context, sources);
+  const { open, explained } = gapsOf(test, context, sources);
   const counts = countVerdicts(judged);
   // A key control carries the report: no policy lets it conclude over what is undetermined (controls.md 2.4).
   const tolerated = test.key ? 0 : context.policy.parameters.undetermined_tolerance;
   const tolerance = test.undeterminedTolerance ?? tolerated;
-  const { result, reason } = conclude(counts, gaps.length, tolerance, isObservable(test, sources));
+  const { result, reason } = conclude(counts, open.length, tolerance, isObservable(test, sources));
   return {
     test: test.id,
     version: test.version,
@@ -48,8 +49,9 @@ export function evaluateTest(
     minimum_link: test.minLink === 'policy' ? context.policy.parameters.minimum_link : test.minLink,
     ...(test.analytics === undefined ? {} : { analytics: test.analytics(context) }),
     result,
-    reason,
-    gaps,
+    reason: explained.length === 0 ? reason : `${reason} ${explainedWords(explained.length)}`,
+    gaps: open,
+    ...(explained.length === 0 ? {} : { explained_gaps: explained }),
     proves: test.proves,
     does_not_prove: test.doesNotProve,
     items: judged.filter((item) => item.verdict !== 'pass'),
@@ -136,7 +138,7 @@ function conclude(
   if (gaps > 0) {
     return {
       result: 'unable_to_conclude',
-      reason: `Unable to conclude: ${gaps} ${gaps === 1 ? 'gap' : 'gaps'} in the streams that this test reads.`,
+      reason: `Unable to conclude: ${gaps} unexplained ${gaps === 1 ? 'gap' : 'gaps'} in the streams that this test reads.`,
     };
   }
   if (counts.undetermined > tolerance) {
@@ -173,7 +175,12 @@ function isObservable(test: AnyControlTest, sources: readonly SourceState[]): bo
   );
 }
 
-function gapsOf(test: AnyControlTest, context: ControlContext, sources: readonly SourceState[]): readonly string[] {
+/** The gaps that overlap what a test reads. What a bound of ours cut off is always open: no words stand for it. */
+function gapsOf(
+  test: AnyControlTest,
+  context: ControlContext,
+  sources: readonly SourceState[],
+): { readonly open: readonly string[]; readonly explained: readonly string[] } {
   const inputs: readonly string[] = test.inputs;
   const cut = context.graph.findings
     .filter((finding) => finding.kind === 'cut_off')
@@ -183,9 +190,19 @@ function gapsOf(test: AnyControlTest, context: ControlContext, sources: readonly
     .flatMap((source) =>
       source.gaps
         .filter((gap) => micros(gap.from) < context.to && micros(gap.to) >= context.from)
-        .map((gap) => `${source.family} ${source.instance}: ${gap.from} to ${gap.to}: ${gap.reason}`),
+        .map((gap) => {
+          const said = standingText(gap.standing);
+          const words = `${source.family} ${source.instance}: ${gap.from} to ${gap.to}: ${gap.reason}`;
+          return { isOpen: !isExplained(gap), text: said === undefined ? words : `${words}; ${said}` };
+        }),
     );
-  return [...gaps, ...cut];
+  const textsOf = (isOpen: boolean): readonly string[] =>
+    gaps.filter((gap) => gap.isOpen === isOpen).map(({ text }) => text);
+  return { open: [...textsOf(true), ...cut], explained: textsOf(false) };
+}
+
+function explainedWords(gaps: number): string {
+  return `${gaps} ${gaps === 1 ? 'gap' : 'gaps'} in the streams that it reads ${gaps === 1 ? 'is' : 'are'} explained by people, and listed.`;
 }
 
 function micros(text: string): number {

@@ -4,6 +4,7 @@ import type { Policy } from '../../model/policy.ts';
 import type { Reader } from '../../store/query.ts';
 import { createRules } from '../chains/rules.ts';
 import { countEventDays } from '../../store/queries/count-days.ts';
+import { createGapReader } from '../gaps/read-explanations.ts';
 import { readSources } from '../sources.ts';
 import { checkGraphInSteps, selectTests } from './check-graph.ts';
 import type { CheckInput, CheckRequest } from './check-graph.ts';
@@ -32,7 +33,8 @@ export async function loadCheck(deps: CheckDeps, request: CheckRequest): Promise
   const tests = selectTests(request);
   const { reader, policy } = deps;
   const graph = await loadPeriod(reader, policy.tenant, createRules(policy), request);
-  const sources = await readSources(reader, policy, { asOf: request.asOf, until: request.to, detail: true });
+  const told = await readSources(reader, policy, { asOf: request.asOf, until: request.to, detail: true });
+  const sources = await createGapReader(reader, policy).explain(told, request.asOf);
   const asOfMs = Math.floor(request.asOf / 1_000);
   const days = await reader.read(countEventDays(policy.tenant, request.from, request.to, asOfMs));
   const needed = new Set(tests.flatMap((test) => test.needs ?? []));

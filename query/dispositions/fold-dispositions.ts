@@ -1,35 +1,22 @@
-import type { ActorRef } from '../../model/actor.ts';
 import type {
   ClassificationState,
-  DisposedBy,
   DispositionFact,
   ExceptionDispositions,
   ShownDisposition,
 } from '../../model/disposition.ts';
 import { formatMicros } from '../../model/time.ts';
-import type { Micros } from '../../model/time.ts';
 import type { Identities } from '../identity.ts';
+import { objectionToDecision, objectionToMachine, objectionToNext, shownBy } from './second-person.ts';
+import type { Act, Objection, Proposed } from './second-person.ts';
 
 /** One act as the log holds it. `about`: the accounts of those whom the exception is about. */
-export interface DispositionAct {
-  readonly id: string;
-  readonly at: Micros;
-  readonly actor: ActorRef;
+export interface DispositionAct extends Act {
   readonly about: readonly string[];
   readonly said: DispositionFact;
 }
 
-/** Why an act has no effect; `code` is the Problem with which it is refused where it was not written yet. */
-export interface Objection {
-  readonly code: 'forbidden' | 'conflict' | 'not_found';
-  readonly why: string;
-}
-
-type Standing = 'pending' | 'confirmed' | 'rejected' | 'replaced';
-interface Classified {
+interface Classified extends Proposed {
   readonly act: DispositionAct;
-  standing: Standing;
-  decidedBy?: DispositionAct;
 }
 
 interface State {
@@ -103,37 +90,11 @@ function judge(act: DispositionAct, state: State, identities: Identities): Objec
   if (act.about.some((key) => identities.sameParty(actor, { kind: 'unknown', key }, at) === true))
     return { code: 'forbidden', why: 'The exception is about whoever says this; somebody else must.' };
   if (said.kind === 'response') return undefined;
-  const kind = identities.resolve(actor, at)?.kind ?? actor.kind;
-  if (kind === 'service' || kind === 'ai_agent' || kind === 'system')
-    return { code: 'forbidden', why: `A ${said.kind} is for a person; this account is of kind ${kind}.` };
-  if (said.kind === 'classification') {
-    const { pending } = state;
-    if (!pending || identities.sameParty(actor, pending.act.actor, at) === true) return undefined;
-    return {
-      code: 'conflict',
-      why: `Classification ${pending.act.id} waits for its second person: confirm or reject it first.`,
-    };
-  }
-  return judgeConfirmation(act, state.classified.get(said.of), identities);
-}
-
-function judgeConfirmation(
-  { actor, at }: DispositionAct,
-  target: Classified | undefined,
-  identities: Identities,
-): Objection | undefined {
-  if (!target) return { code: 'not_found', why: 'There is no such classification of this exception.' };
-  if (target.standing !== 'pending')
-    return { code: 'conflict', why: `The classification was ${target.standing} before; it waits for nobody.` };
-  const same = identities.sameParty(actor, target.act.actor, at);
-  if (same === true)
-    return { code: 'forbidden', why: 'Whoever classified may not be the one who confirms or rejects it.' };
-  return same === 'unknown'
-    ? {
-        code: 'forbidden',
-        why: 'It is not known whether this account and the one that classified are two persons. Register both under identities in the policy file.',
-      }
-    : undefined;
+  const machine = objectionToMachine(act, said.kind, identities);
+  if (machine) return machine;
+  return said.kind === 'classification'
+    ? objectionToNext(act, state.pending, identities)
+    : objectionToDecision(act, state.classified.get(said.of), identities);
 }
 
 function apply(act: DispositionAct, shown: ShownDisposition, state: State): void {
@@ -147,7 +108,7 @@ function apply(act: DispositionAct, shown: ShownDisposition, state: State): void
       return;
     case 'classification':
       if (state.pending) state.pending.standing = 'replaced';
-      state.pending = { act, standing: 'pending' };
+      state.pending = { act, what: 'classification', standing: 'pending' };
       state.classified.set(act.id, state.pending);
       return;
     case 'confirmation': {
@@ -174,14 +135,5 @@ function shownState({ act, standing, decidedBy }: Classified, identities: Identi
     proposed_by: shownBy(act, identities),
     proposed_at: formatMicros(act.at),
     ...(decidedBy ? { confirmed_by: shownBy(decidedBy, identities), confirmed_at: formatMicros(decidedBy.at) } : {}),
-  };
-}
-
-function shownBy({ actor, at }: DispositionAct, identities: Identities): DisposedBy {
-  const person = identities.resolve(actor, at)?.person;
-  return {
-    key: actor.key,
-    ...(actor.display === undefined ? {} : { display: actor.display }),
-    ...(person === undefined ? {} : { person }),
   };
 }

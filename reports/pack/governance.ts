@@ -1,5 +1,6 @@
 import type { Framework } from '../../query/frameworks/framework.ts';
-import type { TestResult } from '../../model/control.ts';
+import type { SourceState, TestResult } from '../../model/control.ts';
+import { nameOf } from '../../query/dispositions/exceptions-text.ts';
 import { RESULT_MARKS } from '../wording.ts';
 import { csvLine } from './csv.ts';
 import type { CellValue } from './csv.ts';
@@ -16,15 +17,7 @@ export async function writeGovernance(folder: PackFolder, model: PackModel, fram
   const { report } = model;
   const said = saidOf(report);
   await writeTable(folder, 'ipe/sources.csv', 'sources', SOURCE_COLUMNS, sourceRows(model));
-  await writeTable(
-    folder,
-    'ipe/stream-gaps.csv',
-    'stream_gaps',
-    ['family', 'instance', 'from_utc', 'to_utc', 'kind', 'reason'],
-    report.sources.flatMap(({ family, instance, gaps }) =>
-      gaps.map((gap) => [family, instance, gap.from, gap.to, gap.kind ?? '', gap.reason]),
-    ),
-  );
+  await writeTable(folder, 'ipe/stream-gaps.csv', 'stream_gaps', GAP_COLUMNS, report.sources.flatMap(gapRows));
   await writeTable(
     folder,
     'governance/exceptions-register.csv',
@@ -52,6 +45,18 @@ const SOURCE_COLUMNS = [
   'last_received_utc',
   'gaps',
 ] as const;
+
+// From "state" on stand the words of those who explained the gap, and nothing where nobody did.
+const GAP_COLUMNS = ['family', 'instance', 'from_utc', 'to_utc', 'kind', 'reason', 'gap_id', 'state', 'cause', 'explanation', 'reference', 'explained_by', 'explained_at_utc', 'confirmed_by', 'confirmed_at_utc'] as const; // prettier-ignore
+
+function gapRows({ family, instance, gaps }: SourceState): readonly (readonly CellValue[])[] {
+  return gaps.map(({ from, to, kind = '', reason, id = '', standing }) => {
+    const { explanation: said } = standing ?? {};
+    const first = said ? [said.cause, said.text, said.reference, nameOf(said.by), said.at] : ['', '', '', '', ''];
+    const second = said?.confirmed_by ? [nameOf(said.confirmed_by), said.confirmed_at ?? ''] : ['', ''];
+    return [family, instance, from, to, kind, reason, id, standing?.state ?? 'open', ...first, ...second];
+  });
+}
 
 function sourceRows({ report }: PackModel): readonly (readonly CellValue[])[] {
   return report.sources.map((source) => [

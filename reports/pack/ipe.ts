@@ -97,8 +97,10 @@ function sourcesOf(report: ReportModel, test: TestResult): readonly SourceState[
 }
 
 function streamStatus(report: ReportModel, test: TestResult): string {
-  const gaps = test.gaps.length === 0 ? 'no known gap in the streams of this test' : test.gaps.join('; ');
-  return `${tellTest(report, 'T-31')}; ${gaps}`;
+  const { gaps, explained_gaps: explained = [] } = test;
+  const told = [...gaps, ...explained];
+  const words = told.length === 0 ? 'no known gap in the streams of this test' : told.join('; ');
+  return `${tellTest(report, 'T-31')}; ${words}`;
 }
 
 /** What another test of the same run found, or that it was not part of it. */

@@ -1,4 +1,5 @@
 import type { ReportModel, TestResult } from '../../model/control.ts';
+import { standingText } from '../../query/gaps/gap-text.ts';
 import { visibleText } from '../pdf/visible.ts';
 import { saidOf } from './exceptions.ts';
 import { formatCount, nounOf, resultSentences } from '../wording.ts';
@@ -143,7 +144,7 @@ function gapsOf(report: ReportModel, ids: Ids): readonly Json[] {
     source.gaps.map((gap, i) => ({
       uuid: ids('gap', source.family, source.instance, String(i)),
       title: line(`Gap in ${source.family} of ${source.instance}`),
-      description: line(`${gap.from} to ${gap.to}: ${gap.reason}`),
+      description: line([`${gap.from} to ${gap.to}: ${gap.reason}`, standingText(gap.standing)].filter((text) => text !== undefined).join('; ')), // prettier-ignore
       methods: ['EXAMINE'],
       types: ['historic'],
       origins: originsOf(ids),

@@ -1,4 +1,5 @@
 import type { SourceState } from '../../model/control.ts';
+import { standingText } from '../../query/gaps/gap-text.ts';
 import { continuityLines, isOwnLog } from '../../query/sources-text.ts';
 import { drawHeading, drawText } from '../pdf/blocks.ts';
 import type { Rich } from '../pdf/plain-layout.ts';
@@ -145,10 +146,16 @@ async function drawGaps({ sheet, model }: ReportContext): Promise<void> {
       cell([{ text: `${source.family} ` }, ...code(source.instance)]),
       cell(bareTime(gap.from)),
       cell(bareTime(gap.to)),
-      cell(closed(gap.reason)),
+      cell(closed(gap.reason), ...explainedLines(gap)),
     ],
     expected: rows.length,
   });
+}
+
+/** The words and names of those who explained a gap, below what is missing. */
+function explainedLines({ standing }: SourceState['gaps'][number]): ReturnType<typeof quiet>[] {
+  const said = standingText(standing);
+  return said === undefined ? [] : [quiet(closed(said))];
 }
 
 /** Whether the policy knows the source. */

@@ -46,7 +46,7 @@ async function drawTest(context: ReportContext, test: TestResult): Promise<void>
     ...namedCounts('Parameters', test.parameters),
     ...namedCounts('Strata', test.strata),
     ...namedCounts('Exclusions', test.excluded),
-    ['Gaps in its streams', ...(test.gaps.length === 0 ? ['none known'] : test.gaps.map(closed))],
+    ...gapFacts(test),
     ['Shows', closed(test.proves)],
     ['Does not show', closed(test.does_not_prove)],
     ['Requirements', requirementsOf(test, model.framework)],
@@ -59,6 +59,15 @@ async function drawTest(context: ReportContext, test: TestResult): Promise<void>
   await drawItems(context, test, 'undetermined');
   if (itemsOf(test, 'excluded').length > 0) await drawItems(context, test, 'excluded');
   await drawSample(context, test);
+}
+
+/** What is missing in the streams of a test; what people explained of it apart, with their words and names. */
+function gapFacts({ gaps, explained_gaps: explained = [] }: TestResult): readonly (readonly [string, ...string[]])[] {
+  const name = explained.length === 0 ? 'Gaps in its streams' : 'Unexplained gaps in its streams';
+  return [
+    [name, ...(gaps.length === 0 ? ['none known'] : gaps.map(closed))],
+    ...(explained.length === 0 ? [] : [['Explained gaps', ...explained.map(closed)] as const]),
+  ];
 }
 
 async function drawAttributes({ sheet }: ReportContext, test: TestResult): Promise<void> {

@@ -2,6 +2,7 @@ import type { SourceState } from '../../../model/control.ts';
 import { FAMILIES } from '../../../model/source.ts';
 import { parseStamp } from '../../../model/time.ts';
 import type { Micros } from '../../../model/time.ts';
+import { isExplained, standingText } from '../../gaps/gap-text.ts';
 import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { daysBetween, endOfDay, registeredSource, streamKey } from '../stream-days.ts';
@@ -18,7 +19,7 @@ interface StreamOnDay {
 /** T-31: nothing of what a source counted, or promised to say, is missing. */
 export const T31: ControlTest<StreamOnDay> = {
   id: 'T-31',
-  version: 3,
+  version: 4,
   title: 'Source streams complete',
   control:
     'What a source numbers, chains or sends at a steady pace arrives without a gap; every gap is found and told.',
@@ -40,6 +41,11 @@ export const T31: ControlTest<StreamOnDay> = {
           ? 'The source gives nothing by which a gap would show'
           : undefined,
     },
+    {
+      code: 'explained_gap',
+      text: 'Each gap of the day is explained by one person and confirmed by another. It is listed with their words.',
+      applies: tellExplained,
+    },
   ],
   attributes: [
     {
@@ -58,7 +64,11 @@ export const T31: ControlTest<StreamOnDay> = {
       text: 'What a second pull of the source holds was streamed too.',
       check: holdsFor('reconciliation', 'reconciliation_gap'),
     },
-    { code: 'silence', text: 'The source was not silent for more than twice its interval.', check: wasNotSilent },
+    {
+      code: 'silence',
+      text: 'The source was not silent for more than twice its interval.',
+      check: holdsFor('silence', 'silence'),
+    },
     { code: 'not_verified', text: 'Its chain of hashes, or its signed digests, verify.', check: isVerified },
   ],
   minLink: 'policy',
@@ -101,20 +111,30 @@ function isCompared({ continuity }: SourceState): boolean {
   return continuity?.digests !== undefined || (continuity?.reconciliation?.saved ?? 0) > 0;
 }
 
-function holdsFor(
-  kind: Exclude<Gap['kind'], 'silence' | undefined>,
-  code: string,
-): (candidate: Candidate<StreamOnDay>) => Answer {
-  return ({ subject: { gaps } }) => {
-    const found = gaps.filter((gap) => gap.kind === kind || (kind === 'log' && gap.kind === undefined));
-    return found.length === 0 ? HOLDS : fails(code, tell(found));
-  };
+/** The gaps of a day that break what the source promised: any but a silence of up to twice its interval. */
+function breaksOf({ subject: { source, gaps } }: Candidate<StreamOnDay>, { policy }: ControlContext): readonly Gap[] {
+  const interval = registeredSource(policy, source)?.expected_interval_s ?? 0;
+  return gaps.filter((gap) => gap.kind !== 'silence' || lengthOf(gap) > 2_000_000 * interval);
 }
 
-function wasNotSilent({ subject: { source, gaps } }: Candidate<StreamOnDay>, { policy }: ControlContext): Answer {
-  const interval = registeredSource(policy, source)?.expected_interval_s ?? 0;
-  const found = gaps.filter((gap) => gap.kind === 'silence' && lengthOf(gap) > 2_000_000 * interval);
-  return found.length === 0 ? HOLDS : fails('silence', tell(found));
+/** What people said of the gaps of a day, if it explains them all and nothing else of the day is open. */
+function tellExplained(candidate: Candidate<StreamOnDay>, context: ControlContext): string | undefined {
+  const breaks = breaksOf(candidate, context);
+  if (breaks.length === 0 || !breaks.every(isExplained) || isVerified(candidate).truth !== true) return undefined;
+  const [first] = breaks;
+  return `${tell(breaks)}; ${standingText(first?.standing) ?? ''}`;
+}
+
+function holdsFor(
+  kind: Exclude<Gap['kind'], undefined>,
+  code: string,
+): (candidate: Candidate<StreamOnDay>, context: ControlContext) => Answer {
+  return (candidate, context) => {
+    const found = breaksOf(candidate, context).filter(
+      (gap) => !isExplained(gap) && (gap.kind === kind || (kind === 'log' && gap.kind === undefined)),
+    );
+    return found.length === 0 ? HOLDS : fails(code, tell(found));
+  };
 }
 
 function lengthOf(gap: Gap): Micros {

@@ -128,7 +128,8 @@ function isWithdrawn(approval: Approval, all: readonly Approval[], rules: Rules)
     ...against.map((other) =>
       and(
         other.before,
-        clockBefore(clockAt(rules, approval.event, approval.at), clockAt(rules, other.event, other.at)),
+        orderBySequence(approval.event, other.event) ??
+          clockBefore(clockAt(rules, approval.event, approval.at), clockAt(rules, other.event, other.at)),
       ),
     ),
   );

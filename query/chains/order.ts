@@ -1,7 +1,8 @@
 import { clockBefore } from '../../model/time.ts';
+import type { Micros } from '../../model/time.ts';
 import type { Truth } from '../../model/truth.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
-import { clockOf } from './rules.ts';
+import { clockAt, clockOf } from './rules.ts';
 import type { Rules } from './rules.ts';
 import type { Graph } from './graph.ts';
 
@@ -13,6 +14,22 @@ export function happenedBefore(graph: Graph, a: StoredEvent, b: StoredEvent, rul
   if (causes(graph, a, b)) return true;
   if (causes(graph, b, a)) return false;
   return orderBySequence(a, b) ?? clockBefore(clockOf(rules, a), clockOf(rules, b));
+}
+
+/**
+ * Whether `a` happened before what `b` states of a moment of its own (when a decision was taken, not when it was
+ * written). Where that is the moment of `b` itself, it is the order of the two events; else only the clocks can tell.
+ */
+export function happenedBeforeMoment(
+  graph: Graph,
+  a: StoredEvent,
+  b: StoredEvent,
+  moment: Micros | undefined,
+  rules: Rules,
+): Truth {
+  return moment === undefined || moment === b.occurredAt
+    ? happenedBefore(graph, a, b, rules)
+    : clockBefore(clockOf(rules, a), clockAt(rules, b, moment));
 }
 
 /** Order by the source's own counter; undefined unless both are of one installation and both carry a number. */

@@ -1,6 +1,9 @@
-import type { Micros } from '../../model/time.ts';
+import { clockBefore } from '../../model/time.ts';
+import { and, not } from '../../model/truth.ts';
+import type { Truth } from '../../model/truth.ts';
 import type { StoredEvent } from '../../store/stored-event.ts';
-import { compareRefs } from '../chains/order.ts';
+import { compareRefs, happenedBeforeMoment } from '../chains/order.ts';
+import { clockAt } from '../chains/rules.ts';
 import type { ControlContext } from './control-test.ts';
 
 /** A login at the identity provider, with the factors that were shown in it. */
@@ -17,8 +20,14 @@ export interface IdpSession {
 export interface IdpSessions {
   /** The session that an event names as its own. */
   named(event: StoredEvent): IdpSession | undefined;
-  /** Sessions of a person that cover a moment, the latest first. */
-  covering(person: string, at: Micros): readonly IdpSession[];
+  /** Sessions of a person that cover an act, or may: those that certainly do first, of these the latest first. */
+  covering(person: string, act: StoredEvent): readonly CoveringSession[];
+}
+
+/** `unknown`: the clocks do not tell whether the act lies within the session. */
+export interface CoveringSession {
+  readonly session: IdpSession;
+  readonly covers: true | 'unknown';
 }
 
 const remembered = new WeakMap<ControlContext, IdpSessions>();
@@ -40,21 +49,39 @@ export function idpSessionsOf(context: ControlContext): IdpSessions {
   const byPerson = new Map<string, IdpSession[]>();
   for (const session of sessions.values())
     byPerson.set(session.person, [...(byPerson.get(session.person) ?? []), session]);
-  const limit = context.policy.parameters.idp_session_max_s * 1_000_000;
   const made: IdpSessions = {
     named: (event) => {
       const key = sessionKeyOf(event);
       return key === undefined ? undefined : sessions.get(key);
     },
-    covering: (person, at) =>
+    covering: (person, act) =>
       (byPerson.get(person) ?? [])
-        .filter(
-          ({ start, end }) => start.occurredAt <= at && at < start.occurredAt + limit && !(end && end.occurredAt < at),
-        )
-        .toSorted((a, b) => b.start.occurredAt - a.start.occurredAt || compareRefs(b.start.ref, a.start.ref)),
+        .flatMap((session): readonly CoveringSession[] => {
+          const covers = coversAct(session, act, context);
+          return covers === false ? [] : [{ session, covers }];
+        })
+        .toSorted((a, b) => Number(b.covers === true) - Number(a.covers === true) || byStart(b.session, a.session)),
   };
   remembered.set(context, made);
   return made;
+}
+
+/** Whether an act lies between login and logout, and within the longest time of a session after its login. */
+function coversAct(
+  { start, end }: IdpSession,
+  act: StoredEvent,
+  { graph, rules, policy }: Pick<ControlContext, 'graph' | 'rules' | 'policy'>,
+): Truth {
+  const decidedAt = act.facts.decision?.at;
+  const at = decidedAt ?? act.occurredAt;
+  const last = start.occurredAt + policy.parameters.idp_session_max_s * 1_000_000;
+  const expired = at <= last ? false : clockBefore(clockAt(rules, start, last), clockAt(rules, act, at));
+  const left = end === undefined ? false : happenedBeforeMoment(graph, end, act, decidedAt, rules);
+  return and(happenedBeforeMoment(graph, start, act, decidedAt, rules), not(expired), not(left));
+}
+
+function byStart(a: IdpSession, b: IdpSession): number {
+  return a.start.occurredAt - b.start.occurredAt || compareRefs(a.start.ref, b.start.ref);
 }
 
 function groupBySession({ graph }: ControlContext): ReadonlyMap<string, readonly StoredEvent[]> {

@@ -1,7 +1,5 @@
 import type { Approval } from '../../chains/approvals.ts';
-import { happenedBefore } from '../../chains/order.ts';
-import { clockAt, clockOf } from '../../chains/rules.ts';
-import { clockBefore } from '../../../model/time.ts';
+import { happenedBefore, happenedBeforeMoment } from '../../chains/order.ts';
 import type { Truth } from '../../../model/truth.ts';
 import type { StoredEvent } from '../../../store/stored-event.ts';
 import { fails, HOLDS, undecided } from '../control-test.ts';
@@ -14,7 +12,7 @@ import { claimsOf } from '../run-claims.ts';
 /** T-05: as many people approved as the policy asks, and what they approved is what was issued. */
 export const T05: ControlTest<ProductionIssue> = {
   id: 'T-05',
-  version: 2,
+  version: 3,
   title: 'Required number of approvals, still standing',
   control:
     'Production access is approved by as many different people as the policy asks for its project, none of them before the last change of what is approved.',
@@ -157,19 +155,20 @@ function changeAfter(
   const asked = flow.events.filter(
     (event) => event.facts.request !== undefined && event.keys.some((key) => key.key === approval.on),
   );
-  const orderOf = (event: StoredEvent): Truth =>
-    approval.at === approval.event.occurredAt
-      ? happenedBefore(graph, event, approval.event, rules)
-      : clockBefore(clockOf(rules, event), clockAt(rules, approval.event, approval.at));
   const ordered = asked
-    .filter((event) => event.occurredAt <= issue.occurredAt)
-    .map((event) => ({ event, before: orderOf(event) }));
+    .map((event) => ({
+      event,
+      before: happenedBeforeMoment(graph, event, approval.event, approval.at, rules),
+      inTime: happenedBefore(graph, event, issue, rules),
+    }))
+    // What was asked for after the issue changed nothing of what was issued.
+    .filter(({ inTime }) => inTime !== false);
   const last = ordered.findLastIndex(({ before }) => before === true);
   const possible = ordered.flatMap((one, index) => (one.before === 'unknown' || index === last ? [index] : []));
   const changes = possible.map((index) => {
-    const later = ordered.slice(index + 1).flatMap(({ event, before }): readonly Change[] => {
+    const later = ordered.slice(index + 1).flatMap(({ event, before, inTime }): readonly Change[] => {
       const what = before === true ? undefined : differenceOf(ordered[index]?.event, event);
-      return what === undefined ? [] : [{ truth: before === false ? true : 'unknown', what, event }];
+      return what === undefined ? [] : [{ truth: before === false && inTime === true ? true : 'unknown', what, event }];
     });
     return later.find(({ truth }) => truth === true) ?? later[0];
   });

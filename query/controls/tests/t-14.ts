@@ -5,7 +5,7 @@ import { happenedBefore } from '../../chains/order.ts';
 import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { idpSessionsOf } from '../idp-sessions.ts';
-import type { IdpSession } from '../idp-sessions.ts';
+import type { CoveringSession, IdpSession } from '../idp-sessions.ts';
 
 interface HumanAct {
   readonly event: StoredEvent;
@@ -18,7 +18,7 @@ const APPROVING: ReadonlySet<string> = new Set(['access.approve', 'deployment.ap
 /** T-14: whoever asks or approves has shown a second factor; whoever approves production, one that cannot be phished. */
 export const T14: ControlTest<HumanAct> = {
   id: 'T-14',
-  version: 1,
+  version: 2,
   title: "MFA on requester's and approver's session",
   control:
     'People ask for access and approve it only in a session in which they have shown the factor that the policy asks of their part.',
@@ -81,10 +81,20 @@ function selectActs({ graph, from, to, identities }: ControlContext): readonly C
 }
 
 function hasSession({ subject }: Candidate<HumanAct>, context: ControlContext): Answer {
-  if (sessionOf(subject, context)) return HOLDS;
+  const found = findSession(subject, context);
+  if (found?.covers === true) return HOLDS;
   const { actor } = subject.event;
   const person = context.identities.resolve(actor, subject.event.occurredAt);
   const name = actor.display ?? actor.key;
+  if (found) {
+    const { start, end } = found.session;
+    const evidence = [start.event, ...(end ? [end.event] : [])];
+    return undecided(
+      'order_within_skew',
+      `The clocks do not tell whether a login of ${name} still covers the act`,
+      evidence,
+    );
+  }
   return person
     ? undecided('no_session', `No login of ${name} at the identity provider covers the act`)
     : undecided('unresolved_identity', `Nothing says which person ${name} is`);
@@ -122,13 +132,19 @@ function isStrongEnough({ subject }: Candidate<HumanAct>, context: ControlContex
     : fails('factor_class', sentence, evidence);
 }
 
-/** The session that the act itself names; for acts elsewhere the latest of that person that covers it. */
-function sessionOf({ event }: HumanAct, context: ControlContext): IdpSession | undefined {
+/** The session that the act itself names; for acts elsewhere the latest of that person that covers it, or else may. */
+function findSession({ event }: HumanAct, context: ControlContext): CoveringSession | undefined {
   const sessions = idpSessionsOf(context);
   const named = sessions.named(event);
-  if (named) return named;
+  if (named) return { session: named, covers: true };
   const person = context.identities.resolve(event.actor, event.occurredAt)?.person;
-  return person === undefined ? undefined : sessions.covering(person, event.facts.decision?.at ?? event.occurredAt)[0];
+  return person === undefined ? undefined : sessions.covering(person, event)[0];
+}
+
+/** The session of the act, where it is certain: what was shown in another says nothing of it. */
+function sessionOf(act: HumanAct, context: ControlContext): IdpSession | undefined {
+  const found = findSession(act, context);
+  return found?.covers === true ? found.session : undefined;
 }
 
 function factorsBefore(

@@ -1,8 +1,10 @@
 import { clockBefore } from '../../../model/time.ts';
 import type { Clocked } from '../../../model/time.ts';
 import type { Policy } from '../../../model/policy.ts';
+import { and, or } from '../../../model/truth.ts';
+import { happenedBefore } from '../../chains/order.ts';
 import { clockOf } from '../../chains/rules.ts';
-import { closingOf, selectBreakGlass } from '../break-glass.ts';
+import { closingOf, selectBreakGlass, usesOfKey } from '../break-glass.ts';
 import { fails, HOLDS, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
 import { expiryOf } from '../credentials.ts';
@@ -14,7 +16,7 @@ type Alert = Policy['findings'][number];
 /** T-30: emergency access is short, and somebody is told at once. */
 export const T30: ControlTest<ProductionIssue> = {
   id: 'T-30',
-  version: 1,
+  version: 2,
   title: 'Break-glass bounded and alerted',
   control:
     'Emergency access ends within the time of the policy, raises an alert soon after it is opened that somebody acknowledges, and what could be used again is replaced.',
@@ -31,7 +33,7 @@ export const T30: ControlTest<ProductionIssue> = {
     { code: 'too_long', text: 'It ended within the time of the policy.', check: isBounded },
     { code: 'no_alert', text: 'An alert was raised in time after the opening.', check: isAlerted },
     { code: 'not_acknowledged', text: 'Somebody acknowledged the alert.', check: isAcknowledged },
-    { code: 'not_rotated', text: 'A credential without an end was replaced or revoked afterwards.', check: isRotated },
+    { code: 'not_rotated', text: 'A credential without an end was replaced or revoked after its last use.', check: isRotated },
   ],
   minLink: 'policy',
   analytics: countRefusals,
@@ -53,7 +55,8 @@ function isBounded({ subject }: Candidate<ProductionIssue>, context: ControlCont
   const end = Math.min(closing.at, context.asOf);
   if (end - opened > limit) {
     const clock = clockOf(context.rules, subject.issue);
-    const sure = isOpen || clockBefore({ ...clock, at: opened + limit }, { ...clock, at: closing.at }) === true;
+    const asOf: Clocked = { at: context.asOf, precision: 'us', skewUs: 0 };
+    const sure = clockBefore({ ...clock, at: opened + limit }, isOpen ? asOf : closing.clock) === true;
     const sentence = isOpen ? `Still open after ${spell(end - opened)}` : `Open for ${spell(end - opened)}`;
     const said = `${sentence}; the limit is ${spell(limit)}`;
     return sure ? fails('too_long', said, closing.evidence) : undecided('order_within_skew', `${said}, which the clocks do not decide`, closing.evidence);
@@ -98,15 +101,23 @@ function isAcknowledged({ subject }: Candidate<ProductionIssue>, context: Contro
 function isRotated({ subject }: Candidate<ProductionIssue>, context: ControlContext): Answer {
   const { key, issue } = subject;
   if (expiryOf(issue) !== undefined) return HOLDS;
-  const ended = context.graph
+  const replaced = context.graph
     .namesOf(key)
     .filter(({ role }) => role === 'ends' || role === 'subject' || role === 'target')
     .flatMap((name) => context.graph.events.get(name.ref) ?? [])
-    .some((event) => event.outcome === 'success' && event.occurredAt >= issue.occurredAt && (event.stage === 'revoke' || event.action === 'credential.rotate'));
-  if (ended) return HOLDS;
-  return context.asOf < issue.occurredAt + context.policy.parameters.bg_max_s * 1_000_000
-    ? undecided('not_yet_due', 'It states no end and was not replaced yet; its time has not passed')
-    : fails('not_rotated', 'It states no end, and was neither replaced nor revoked');
+    .filter((event) => event.outcome === 'success' && (event.stage === 'revoke' || event.action === 'credential.rotate'));
+  // Replaced before its last use it would still work: only what came after all of them counts.
+  const used = [issue, ...usesOfKey(subject)];
+  const after = or(...replaced.map((event) => and(...used.map((use) => happenedBefore(context.graph, use, event, context.rules)))));
+  if (after === true) return HOLDS;
+  const evidence = replaced.map(({ event }) => event);
+  if (after === 'unknown')
+    return undecided('order_within_skew', 'It states no end; the clocks do not tell whether it was replaced after its last use', evidence);
+  if (context.asOf < issue.occurredAt + context.policy.parameters.bg_max_s * 1_000_000)
+    return undecided('not_yet_due', 'It states no end and was not replaced yet; its time has not passed');
+  return replaced.length === 0
+    ? fails('not_rotated', 'It states no end, and was neither replaced nor revoked')
+    : fails('not_rotated', 'It states no end, and was used after it was replaced or revoked', evidence);
 } // prettier-ignore
 
 /** T-30b: what was refused, in support of the design; it decides nothing. */

@@ -1,7 +1,8 @@
 import type { Policy } from '../../../model/policy.ts';
-import { formatMicros } from '../../../model/time.ts';
-import type { Micros } from '../../../model/time.ts';
+import { clockBefore, formatMicros } from '../../../model/time.ts';
+import type { Clocked, Micros } from '../../../model/time.ts';
 import type { StoredEvent } from '../../../store/stored-event.ts';
+import { clockAt } from '../../chains/rules.ts';
 import { addBusinessDays } from '../business-days.ts';
 import { fails, HOLDS, candidate, undecided } from '../control-test.ts';
 import type { Answer, Candidate, ControlContext, ControlTest } from '../control-test.ts';
@@ -11,6 +12,7 @@ type Finding = Policy['findings'][number];
 
 interface Triage {
   readonly at: Micros;
+  readonly clock: Clocked;
   readonly by?: string;
   readonly evidence: readonly string[];
 }
@@ -18,7 +20,7 @@ interface Triage {
 /** T-39: what was detected is looked at, by somebody whom it is not about. */
 export const T39: ControlTest<Finding> = {
   id: 'T-39',
-  version: 1,
+  version: 2,
   title: 'Detections triaged',
   control:
     'Each detection is looked at within the time for its severity, by somebody whom it is not about, and is closed with a reason.',
@@ -64,14 +66,20 @@ function reviewsOf(context: ControlContext): ReadonlyMap<string, readonly Stored
   return found;
 } // prettier-ignore
 
+/** A moment of the register: it has no clock that could be off. */
+function registered(at: Micros): Clocked {
+  return { at, precision: 'us', skewUs: 0 };
+}
+
 /** Whoever looked at a finding by as-of, first to last: by its register, and by reviews that were told as events. */
 function triagesOf(finding: Finding, context: ControlContext): readonly Triage[] {
   const { triaged_at: at, triaged_by: by } = finding;
-  const registered: readonly Triage[] = at === undefined ? [] : [{ at, evidence: [], ...(by === undefined ? {} : { by }) }];
-  const told = (reviewsOf(context).get(finding.id) ?? []).map((event): Triage => ({
-    at: event.facts.review?.at ?? event.occurredAt, by: event.actor.key, evidence: [event.event],
-  }));
-  return [...registered, ...told].filter((triage) => triage.at <= context.asOf).toSorted((a, b) => a.at - b.at);
+  const kept: readonly Triage[] = at === undefined ? [] : [{ at, clock: registered(at), evidence: [], ...(by === undefined ? {} : { by }) }];
+  const told = (reviewsOf(context).get(finding.id) ?? []).map((event): Triage => {
+    const reviewedAt = event.facts.review?.at ?? event.occurredAt;
+    return { at: reviewedAt, clock: clockAt(context.rules, event, reviewedAt), by: event.actor.key, evidence: [event.event] };
+  });
+  return [...kept, ...told].filter((triage) => triage.at <= context.asOf).toSorted((a, b) => a.at - b.at);
 } // prettier-ignore
 
 function isInTime({ subject }: Candidate<Finding>, context: ControlContext): Answer {
@@ -83,7 +91,12 @@ function isInTime({ subject }: Candidate<Finding>, context: ControlContext): Ans
   if (first && first.at <= dueAt) return HOLDS;
   if (days === undefined)
     return undecided('severity_unknown', `The policy sets no time for severity ${subject.severity}`);
-  if (first) return fails('late_triage', `Looked at ${spell(first.at - dueAt)} after it was due`, first.evidence);
+  if (first) {
+    const sentence = `Looked at ${spell(first.at - dueAt)} after it was due`;
+    return clockBefore(registered(dueAt), first.clock) === true
+      ? fails('late_triage', sentence, first.evidence)
+      : undecided('order_within_skew', `${sentence}, which the clocks do not decide`, first.evidence);
+  }
   return context.asOf < dueAt
     ? undecided('not_yet_due', `Not looked at yet; it is due by ${formatMicros(dueAt)}`)
     : fails('late_triage', `Nobody looked at it; it was due by ${formatMicros(dueAt)}`);

@@ -251,6 +251,20 @@ describe('T-05 required number of approvals, still standing', () => {
     expect(verdictOf(fixture, 'T-05')).toBe('pass');
   });
 
+  // Asked at the identity provider, issued by the issuer at 10:00: eps = 4.002 s on either side.
+  test.each([
+    ['2026-03-10T09:59:55.997Z', 'exception approval_before_change'],
+    ['2026-03-10T09:59:55.998Z', 'undetermined order_within_skew'],
+    ['2026-03-10T10:00:04.002Z', 'undetermined order_within_skew'],
+    ['2026-03-10T10:00:04.003Z', 'pass'],
+  ])('another commit asked for at %s, issued at 10:00: %s', (when, verdict) => {
+    const fixture = run({ projects: [{ id: 7, required_approvals: 1 }] });
+    asked(fixture, { sha: 'a' });
+    decideRequest(fixture, 'r1', '2026-03-10T08:30:00Z', APPROVER);
+    asked(fixture, { sha: 'b' }, when);
+    expect(verdictOf(fixture, 'T-05')).toBe(verdict);
+  });
+
   // Both stand in one log: eps is twice 2 s + 1 ms.
   test.each([
     ['2026-03-10T08:29:55.997Z', 'pass'],

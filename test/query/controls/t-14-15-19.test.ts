@@ -85,8 +85,10 @@ describe("T-14 MFA on requester's and approver's session", () => {
   });
 
   test.each([
-    ['2026-03-09T22:00:00.000Z', 'success', 'undetermined no_session'],
-    ['2026-03-09T22:00:00.001Z', 'success', 'pass'],
+    ['2026-03-09T21:59:55.997Z', 'success', 'undetermined no_session'],
+    ['2026-03-09T21:59:55.998Z', 'success', 'undetermined order_within_skew'],
+    ['2026-03-09T21:59:59.999Z', 'success', 'undetermined order_within_skew'],
+    ['2026-03-09T22:00:00.000Z', 'success', 'pass'],
     ['2026-03-10T08:00:00.000Z', 'failure', 'undetermined no_session'],
   ])('a login at %s (%s) covers the act at 10:00 for twelve hours: %s', (when, outcome, verdict) => {
     const factor = outcome === 'success' ? ([when, 'FIDO_WEBAUTHN'] as const) : undefined;
@@ -96,6 +98,37 @@ describe("T-14 MFA on requester's and approver's session", () => {
         'T-14',
       ),
     ).toBe(verdict);
+  });
+
+  // The identity provider and GitLab have clocks of their own: eps = 4.002 s on either side.
+  test.each([
+    ['2026-03-10T09:59:55.997Z', 'undetermined no_session'],
+    ['2026-03-10T09:59:55.998Z', 'undetermined order_within_skew'],
+    ['2026-03-10T10:00:04.002Z', 'undetermined order_within_skew'],
+    ['2026-03-10T10:00:04.003Z', 'pass'],
+  ])('logged out at %s, the approval at GitLab at 10:00: %s', (when, verdict) => {
+    const fixture = act('approves at GitLab', (one) => {
+      login(one, '2026-03-10T08:00:00Z', ['2026-03-10T08:00:10Z', 'FIDO_WEBAUTHN']);
+      one.add({ name: 'logout', family: 'okta.log', action: 'session.logout', at: when, actor: ALICE, keys: [['uses', SESSION]] });
+    }); // prettier-ignore
+    expect(verdictOf(fixture, 'T-14')).toBe(verdict);
+  });
+
+  test.each([
+    ['2026-03-10T09:59:55.997Z', 'exception single_factor'],
+    ['2026-03-10T09:59:55.998Z', 'undetermined order_within_skew'],
+    ['2026-03-10T10:00:04.002Z', 'undetermined order_within_skew'],
+    ['2026-03-10T10:00:04.003Z', 'undetermined no_session'],
+  ])('logged in at %s, the approval at GitLab at 10:00: %s', (when, verdict) => {
+    expect(verdictOf(act('approves at GitLab', (one) => login(one, when)), 'T-14')).toBe(verdict);
+  }); // prettier-ignore
+
+  test('a session that certainly covers the act goes before a later one that may', () => {
+    const fixture = act('approves at GitLab', (one) => {
+      login(one, '2026-03-10T08:00:00Z', ['2026-03-10T08:00:10Z', 'FIDO_WEBAUTHN']);
+      one.add({ name: 'login-2', family: 'okta.log', action: 'session.login', at: '2026-03-10T10:00:01Z', actor: ALICE, facts: { login: {} }, keys: [['creates', 'okta:session:idp.example/s2']] });
+    }); // prettier-ignore
+    expect(verdictOf(fixture, 'T-14')).toBe('pass');
   });
 
   test('a login that arrives late covers the act from then on', () => {

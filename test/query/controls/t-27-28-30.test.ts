@@ -201,7 +201,7 @@ describe('T-30 break-glass bounded and alerted', () => {
   test('what is open, and what has no end', () => {
     expect(codes(opened(7_200), '2026-03-10T13:00:00Z')).toEqual(['still_open']);
     const endless = opened(undefined);
-    expect(codes(endless, '2026-03-10T16:00:00.001Z')).toEqual(['too_long']);
+    expect(codes(endless, '2026-03-10T16:00:03Z')).toEqual(['too_long']);
     endless.add({ name: 'revoke', family: 'ce', action: 'token.revoke', at: '2026-03-10T12:30:00Z', received: '2026-03-11T00:00:00Z', keys: [['ends', tokenOf(1)]] });
     expect(codes(endless, '2026-03-10T20:00:00Z')).toEqual(['too_long']);
     expect(codes(endless)).toEqual([]);
@@ -223,6 +223,25 @@ describe('T-30 break-glass bounded and alerted', () => {
     fixture.add({ name: 'rotate', family: 'gitlab.audit', action: 'credential.rotate', at: '2026-03-10T13:00:00Z', keys: [['target', tokenOf(1)]] });
     expect(codes(fixture)).toEqual([]);
   }); // prettier-ignore
+
+  // The issuer's token is used at AWS at 12:30, and replaced by GitLab: eps = 4.002 s on either side.
+  test.each([
+    ['2026-03-10T12:29:55.997Z', 'not_rotated'],
+    ['2026-03-10T12:29:55.998Z', 'order_within_skew'],
+    ['2026-03-10T12:30:04.002Z', 'order_within_skew'],
+    ['2026-03-10T12:30:04.003Z', undefined],
+  ])('a token without an end, last used at 12:30, replaced at %s', (when, attribute) => {
+    const fixture = opened(undefined);
+    openSession(fixture, 1, 'aws:accesskey:ASIABG', '2026-03-10T12:30:00.000Z');
+    fixture.add({ name: 'rotate', family: 'gitlab.audit', action: 'credential.rotate', at: when, keys: [['target', tokenOf(1)]] });
+    expect(codes(fixture)).toEqual(attribute === undefined ? [] : [attribute]);
+  }); // prettier-ignore
+
+  test('what is open when it is looked at counts as too long only beyond what the clocks leave open', () => {
+    const week = opened(604_800);
+    expect(codes(week, '2026-03-10T16:00:02.001001Z')).toEqual(['order_within_skew']);
+    expect(codes(week, '2026-03-10T16:00:02.001002Z')).toEqual(['too_long']);
+  });
 
   test('refusals are told beside the result; no emergency is no pass', () => {
     const fixture = createFixture({ roles: [role] });

@@ -91,6 +91,18 @@ describe('T-39 detections triaged', () => {
     expect(codes({})).toEqual(['late_triage']);
   });
 
+  // What the register says is compared with the clock of the issuer: 2 s + 1 ms, and the microsecond of the register.
+  test.each([
+    ['2026-03-11T12:00:00.000Z', []],
+    ['2026-03-11T12:00:00.001Z', ['order_within_skew']],
+    ['2026-03-11T12:00:02.001001Z', ['order_within_skew']],
+    ['2026-03-11T12:00:02.001002Z', ['late_triage']],
+  ])('a review that an event tells of, at %s', (when, expected) => {
+    const fixture = createFixture({ findings: [finding()] });
+    fixture.add({ name: 'review', family: 'ce', action: 'access.review', at: when, actor: PEOPLE.approver, facts: { review: { subject_type: 'finding', subject_id: 'f1' } } });
+    expect(fixture.run('T-39').items.map(({ attribute }) => attribute)).toEqual(expected);
+  });
+
   test('before it is due nobody can tell, and what was done after as-of is not seen', () => {
     expect(codes({}, {}, '2026-03-11T11:59:59Z')).toEqual(['not_yet_due']);
     expect(codes({ triaged_at: '2026-03-11T11:00:00Z' }, {}, '2026-03-11T10:00:00Z')).toEqual(['not_yet_due']);

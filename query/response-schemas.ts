@@ -107,8 +107,7 @@ const gapStanding = z
     state: z.enum(['open', 'proposed', 'explained']).describe('only an explained gap lets a test conclude'),
     explanation: z.object({ id: z.string(), cause: z.enum(GAP_CAUSES), text: z.string(), reference: z.string(), by: actor, at: time, confirmed_by: actor.optional(), confirmed_at: time.optional() }).optional(),
     history: z.array(z.object({ id: z.string(), at: time, by: actor, said: gapSaying, effect: z.enum(['stands', 'void']), why: z.string().optional() })),
-  })
-  .meta({ id: 'GapStanding' }) satisfies z.ZodType<Mutable<GapStanding>>; // prettier-ignore
+  }) satisfies z.ZodType<Mutable<GapStanding>>; // prettier-ignore
 
 export const sourceSchema = z
   .object({

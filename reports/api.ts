@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsync } from 'fastify';
+import type { DrawnPlan } from './draws.ts';
 import type { ReportJob } from './job-store.ts';
 import type { ReportJobs } from './report-jobs.ts';
 import { readReportBody } from './report-request.ts';
@@ -11,13 +12,15 @@ export interface ReportsApiDeps {
   readonly authorize: (
     authorization: string | undefined,
     permission: 'report',
-  ) => Promise<{ readonly subject: string }>;
+  ) => Promise<{ readonly subject: string; readonly issuer: string }>;
+  /** Told by whom samples are drawn anew, before they are; rejects if that cannot be kept. */
+  readonly onRedraw?: (caller: { readonly subject: string; readonly issuer: string }, draw: DrawnPlan) => Promise<void>;
   /** The moment of a request, as text in UTC: the as-of where none is asked for. */
   readonly now: () => string;
 }
 
 /**
- * `POST /v1/reports` starts a report, `GET /v1/reports` lists them, `GET /v1/reports/{id}` tells how far one is,
+ * `POST /v1/reports` starts a report, `GET /v1/reports` lists them and how samples were drawn, `GET /v1/reports/{id}` tells how far one is,
  * `.../progress` tells it as it goes on (NDJSON), `DELETE` cancels it, `.../{file}` gives what it wrote.
  */
 export function createReportsApi(deps: ReportsApiDeps): FastifyPluginAsync {
@@ -25,11 +28,12 @@ export function createReportsApi(deps: ReportsApiDeps): FastifyPluginAsync {
   return (app) => {
     app.addHook('onRequest', async (request) => void (await deps.authorize(request.headers.authorization, 'report')));
     app.post('/v1/reports', async (request, reply) => {
-      const { subject } = await deps.authorize(request.headers.authorization, 'report');
-      const job = await jobs.start(readReportBody(request.body, deps.now(), subject));
+      const caller = await deps.authorize(request.headers.authorization, 'report');
+      const asked = readReportBody(request.body, deps.now(), caller.subject);
+      const job = await jobs.start(asked, (draw) => deps.onRedraw?.(caller, draw) ?? Promise.resolve());
       return reply.code(202).header('location', `/v1/reports/${job.id}`).send(job);
     });
-    app.get('/v1/reports', () => Promise.resolve({ reports: jobs.list() }));
+    app.get('/v1/reports', () => Promise.resolve({ reports: jobs.list(), draws: jobs.draws() }));
     app.get<{ Params: { id: string } }>('/v1/reports/:id', (request) => Promise.resolve(jobs.get(request.params.id)));
     app.delete<{ Params: { id: string } }>('/v1/reports/:id', (request) => jobs.cancel(request.params.id));
     app.get<{ Params: { id: string } }>('/v1/reports/:id/progress', (request, reply) => {

@@ -3,6 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Problem } from '../model/problem.ts';
 import { refuseOverwriting } from './build-pack.ts';
+import { openDraws } from './draws.ts';
+import type { DrawnPlan } from './draws.ts';
 import { openIssued } from './issued.ts';
 import type { IssuedReports } from './issued.ts';
 import { forgetJob, loadJobs, saveJob } from './job-store.ts';
@@ -25,8 +27,10 @@ export interface ReportJobs {
    * not begin somebody else's report.
    */
   resume(): void;
-  /** Refused (`conflict`) where an issued report would be written over. */
-  start(request: ReportRequest): Promise<ReportJob>;
+  /** Refused (`conflict`) where an issued report would be written over, or samples drawn anew without a reason. */
+  start(request: ReportRequest, onRedraw?: (draw: DrawnPlan) => Promise<void>): Promise<ReportJob>;
+  /** How the samples of each period were drawn, the oldest first. */
+  draws(): readonly DrawnPlan[];
   get(id: string): ReportJob;
   /** The newest first. */
   list(): readonly ReportJob[];
@@ -53,6 +57,7 @@ const MAX_WAITING = 20;
 export async function createReportJobs(deps: ReportJobsDeps): Promise<ReportJobs> {
   await mkdir(deps.folder, { recursive: true, mode: 0o700 });
   const issued = await openIssued(join(deps.folder, 'issued'));
+  const draws = await openDraws(deps.folder);
   const jobs = new Map((await loadJobs(deps.folder)).map((job) => [job.id, job]));
   const running = new Map<string, { control: AbortController; isFinal: boolean }>();
   const watchers = new Map<string, Set<() => void>>();
@@ -92,10 +97,12 @@ export async function createReportJobs(deps: ReportJobsDeps): Promise<ReportJobs
     resume() {
       for (const job of jobs.values()) if (job.status === 'waiting') enqueue(job.id);
     },
-    async start(request) {
+    draws: () => draws.list(),
+    async start(request, onRedraw) {
       if (queued.size >= MAX_WAITING)
         throw new Problem('too_many_requests', 'Too many reports are waiting. Try again when one is done.');
       refuseOverwriting(request, await issued.last(request));
+      await draws.note(request, onRedraw);
       const job = newJob(request);
       await saveJob(deps.folder, job);
       jobs.set(job.id, job);

@@ -34,6 +34,7 @@ import { ledgerOf } from './check-ledger.ts';
 import type { LogHolder } from './log-holder.ts';
 import { createCheckRecorder } from './record-checks.ts';
 import type { RecordCheck } from './record-checks.ts';
+import { tellRedraws } from './tell-redraws.ts';
 import { createReplayApi } from './replay-api.ts';
 import type { Metrics } from './metrics.ts';
 import { createSelfLog } from '../ingest/self-log.ts';
@@ -113,7 +114,9 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
   });
   app.addHook('onListen', () => Promise.resolve(jobs.resume()));
   app.addHook('onClose', () => jobs.close());
-  await app.register(createReportsApi({ jobs, authorize, now: () => formatMicros(now()) }));
+  // Samples that are drawn anew are told to our own log, as whatever is done with the evidence (controls.md 3.3).
+  const onRedraw = tellRedraws(self);
+  await app.register(createReportsApi({ jobs, authorize, onRedraw, now: () => formatMicros(now()) }));
   await app.register(
     createRebuildApi({ authorize, reader: deps.store.reader, rebuild: (onProgress) => worker.rebuild(onProgress) }),
   );

@@ -74,7 +74,7 @@ The exit code is 1 where exceptions are noted or a test cannot conclude.`,
     tolerable: 'the tolerable rate in percent, such as 5',
     deviations: 'how many deviations may be found (default 0)',
     pick: 'T-01=KEY: an item of your own choice beside the drawn ones; may be repeated',
-    reason: 'why a sample is drawn anew with another seed or number',
+    reason: 'why samples are drawn anew, where the last report of this period drew with another seed or other sizes',
     checkpoint: 'a signed checkpoint from before: the pack proves that the log was not rewritten since',
   },
   async run(args, context) {

@@ -14,12 +14,9 @@ import { createIdentities } from '../../query/identity.ts';
 import type { Identities } from '../../query/identity.ts';
 import { createFixture, PERIOD, sourceState } from '../support/control-fixture.ts';
 import { addRun } from '../support/control-story.ts';
-import { NOBODY_REGISTERED, act as disposition } from '../support/disposition-fixture.ts';
+import { NOBODY_REGISTERED } from '../support/disposition-fixture.ts';
+import { gapAct as act } from '../support/gap-fixture.ts';
 
-const act = (number: number, who: string, said: GapSaying, kind: 'human' | 'service' = 'human'): GapAct => {
-  const { id, at, actor } = disposition(number, who, { kind: 'response', agreement: 'agree', text: '-' });
-  return { id, at, actor: { ...actor, kind }, said };
-};
 const EXPLAINED: GapSaying = { kind: 'explanation', cause: 'planned_stop', text: 'Down for an upgrade.', reference: 'CHG-7' }; // prettier-ignore
 const idOf = (number: number): string => act(number, '', EXPLAINED).id;
 const decided = (of: number, decision: 'confirmed' | 'rejected' = 'confirmed'): GapSaying => ({ kind: 'confirmation', of: idOf(of), decision }); // prettier-ignore

@@ -8,6 +8,7 @@ import type { PackLedger, PackRecord } from '../../reports/pack/ledger-files.ts'
 import { DEFAULT_SAMPLING } from '../../reports/pack/pack-model.ts';
 import type { PackModel, Population, PopulationRow, SamplingPlan } from '../../reports/pack/pack-model.ts';
 import { makeDispositions } from './disposition-fixture.ts';
+import { withGaps } from './gap-fixture.ts';
 import { createMemoryTree } from './memory-tree.ts';
 import { makeReportModel } from './report-model.ts';
 import { makeSigner } from './report-signer.ts';
@@ -64,7 +65,7 @@ export function makePackModel(
     report?: Partial<ReportModel>;
   } = {},
 ): PackModel {
-  const base = makeReportModel(options.framework, options.extra ?? 0);
+  const base = withGaps(makeReportModel(options.framework, options.extra ?? 0));
   const populations = new Map<TestId, Population>();
   const chosen = base.tests.filter((test) => options.tests?.includes(test.test) ?? true);
   const tests = chosen.map((test): TestResult => {

@@ -183,6 +183,33 @@ describe('what was said of exceptions', () => {
   });
 });
 
+describe('a gap that two people explained', () => {
+  const gaps = model.report.sources.flatMap((source) => source.gaps);
+  const explained = gaps.find(({ standing }) => standing?.state === 'explained') ?? expect.unreachable();
+
+  test('stays among the gaps, with the words and both names, and stands under the test that reads its stream', () => {
+    const rows = read('ipe/stream-gaps.csv').trimEnd().split('\r\n').slice(1);
+    expect(rows).toHaveLength(gaps.length);
+    const [line = '', ...others] = rows.filter((row) => row.includes('number 7 never came'));
+    expect(others).toEqual([]);
+    for (const words of [explained.id ?? '', ',explained,', 'numbers_never_used', "'=HYPERLINK", "'+CHG-7", 'kim', 'lee'])
+      expect(line).toContain(words);
+    expect(line).not.toContain('\u202E');
+    expect(rows.find((row) => row.includes('numbers 11 to 12'))).toMatch(/,G-[^,]+,open,,,,,,,$/);
+    const told = JSON.parse(read('tests/T-01/result.json')) as { gaps: string[]; explained_gaps: string[] };
+    expect(told.explained_gaps).toMatchObject([expect.stringMatching(/number 7 never came; explained by kim .* and confirmed by lee/)]); // prettier-ignore
+    expect(read('tests/T-01/ipe.json')).toContain('explained by kim');
+    const observations = JSON.stringify(oscalDocument(model, []));
+    expect(observations).toMatch(/number 7 never came; explained by kim/);
+  }); // prettier-ignore
+
+  test.skipIf(missingPoppler() !== undefined)('is read in the PDF, with what was missing and by whom it was explained', () => {
+    const text = squeeze(pdfText(join(pack.folder, 'report.pdf')));
+    for (const words of ['number 7 never came', 'explained by kim', 'confirmed by lee', 'Unexplained gaps in its streams', 'Explained gaps'])
+      expect(text).toContain(squeeze(words));
+  }); // prettier-ignore
+});
+
 describe('all files say the same', () => {
   test('NDJSON, CSV, spreadsheet and page hold each row of each population, and the PDF each exception', async () => {
     const book = new exceljs.Workbook();

@@ -111,11 +111,8 @@ export async function createReportJobs(deps: ReportJobsDeps): Promise<ReportJobs
       return job;
     },
     async cancel(id) {
-      const { status } = get(id);
-      if (status !== 'waiting' && status !== 'running')
-        throw new Problem('conflict', `The report has ended (${status}); there is nothing to cancel.`);
       const run = running.get(id);
-      if (run?.isFinal === true) throw new Problem('conflict', 'The report is whole and is being put in its place.');
+      refuseCancel(get(id), run?.isFinal === true);
       run?.control.abort(new Problem('conflict', 'The report was cancelled.'));
       update(id, { status: 'cancelled' });
       await saveJob(deps.folder, get(id));
@@ -141,6 +138,12 @@ function findFile(
   if (!file) throw new Problem('not_found', 'The report has no file of this name yet.');
   const isIssued = job.pack?.status === 'issued' && name.endsWith('.zip');
   return { path: isIssued ? issued.pathOf({ name: job.pack?.name ?? '' }) : join(folder, job.id, name), file };
+}
+
+function refuseCancel({ status }: ReportJob, isFinal: boolean): void {
+  if (status !== 'waiting' && status !== 'running')
+    throw new Problem('conflict', `The report has ended (${status}); there is nothing to cancel.`);
+  if (isFinal) throw new Problem('conflict', 'The report is whole and is being put in its place.');
 }
 
 function unknownJob(): never {

@@ -17,7 +17,7 @@ import { addRun } from '../support/control-story.ts';
 import { NOBODY_REGISTERED } from '../support/disposition-fixture.ts';
 import { gapAct as act } from '../support/gap-fixture.ts';
 
-const EXPLAINED: GapSaying = { kind: 'explanation', cause: 'planned_stop', text: 'Down for an upgrade.', reference: 'CHG-7' }; // prettier-ignore
+const EXPLAINED = { kind: 'explanation', cause: 'planned_stop', text: 'Down for an upgrade.', reference: 'CHG-7' } as const satisfies GapSaying; // prettier-ignore
 const idOf = (number: number): string => act(number, '', EXPLAINED).id;
 const decided = (of: number, decision: 'confirmed' | 'rejected' = 'confirmed'): GapSaying => ({ kind: 'confirmation', of: idOf(of), decision }); // prettier-ignore
 const withdrawn = (of: number): GapSaying => ({ kind: 'withdrawal', of: idOf(of), text: 'It was up after all.' });
@@ -57,7 +57,7 @@ describe('what people say of a gap', () => {
   });
 
   test('terminals are shown no control characters of it, and every act', () => {
-    const standing = fold([act(1, 'kim', { ...EXPLAINED, text: 'a\u001b[2Jb\u202E' } as GapSaying), act(2, 'kim', decided(1))]); // prettier-ignore
+    const standing = fold([act(1, 'kim', { ...EXPLAINED, text: 'a\u001b[2Jb\u202E' }), act(2, 'kim', decided(1))]); // prettier-ignore
     const text = gapHistoryText(standing);
     expect(text).not.toMatch(/[^\P{Cc}\n]|\u202E/u);
     expect(text).toContain('WITHOUT EFFECT');

@@ -55,7 +55,7 @@ function touch(fixture: Fixture): void {
   openSession(fixture, 1, SESSION, '2026-03-10T10:05:00Z');
   fixture.add({
     name: 'put', family: 'aws.cloudtrail', action: 'api.update', at: '2026-03-10T10:30:00.000Z', credential: SESSION,
-    resource: 'aws:resource:arn:aws:s3:::ledger', facts: { call: { write: true } }, keys: [['uses', SESSION]],
+    resource: 'aws:resource:arn:aws:s3:::ledger', facts: { call: { service: 's3', operation: 'PutObject', write: true } }, keys: [['uses', SESSION]],
   });
 } // prettier-ignore
 

@@ -101,7 +101,10 @@ describe('a worksheet', () => {
     const { tenant, framework, from, to, tests } = model.report;
     const digest = createHash('sha256').update(told.population.map(({ key }) => `${key}\n`).join('')).digest('hex'); // prettier-ignore
     const text = `custody-sample/v1\n${tenant}/${framework}/${from}/${to}\n${id}\n${tests[0]?.version}\n${digest}\n`;
-    expect(told.sample).toMatchObject({ seed: createHash('sha256').update(text).digest('hex'), seed_origin: 'derived' });
+    expect(told.sample).toMatchObject({
+      seed: createHash('sha256').update(text).digest('hex'),
+      seed_origin: 'derived',
+    });
   });
 
   test('an extension keeps every row that was there, in its place; another seed gives another sample, with its reason', async () => {

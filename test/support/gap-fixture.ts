@@ -18,8 +18,8 @@ export function withGaps(report: ReportModel): ReportModel {
   const open: SourceGap = { from, to, reason: 'numbers 11 to 12 never came', kind: 'sequence' };
   const last = report.sources.at(-1);
   const named = last && withIds(report.tenant, { ...last, gaps: [{ ...open, reason: 'number 7 never came' }, open] });
-  const [first] = named?.gaps ?? [];
-  if (!named || !first) throw new Error('the report has no source');
+  const [first, second] = named?.gaps ?? [];
+  if (!named || !first || !second) throw new Error('the report has no source');
   const said: GapSaying = { kind: 'explanation', cause: 'numbers_never_used', text: '=HYPERLINK("http://evil.example") <b>\u202E', reference: '+CHG-7' }; // prettier-ignore
   const confirmed: GapSaying = { kind: 'confirmation', of: gapAct(1, 'kim', said).id, decision: 'confirmed' };
   const acts = [gapAct(1, 'kim', said), gapAct(2, 'kim', confirmed), gapAct(3, 'lee', confirmed)];
@@ -27,7 +27,7 @@ export function withGaps(report: ReportModel): ReportModel {
   const words = `${named.family} ${named.instance}: ${from} to ${to}: ${first.reason}; ${standingText(explained.standing) ?? ''}`;
   return {
     ...report,
-    sources: [...report.sources.slice(0, -1), { ...named, gaps: [explained, open] }],
+    sources: [...report.sources.slice(0, -1), { ...named, gaps: [explained, second] }],
     tests: report.tests.map((test, i) => (i === 0 ? { ...test, explained_gaps: [words] } : test)),
   };
 }

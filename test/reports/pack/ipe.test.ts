@@ -34,7 +34,10 @@ test('a block says of a population what an auditor asks before believing it (con
 });
 
 test('what the run does not say is said to be missing, and so is what an empty population cannot have', () => {
-  const alone = { ...report, tests: [{ ...tested, gaps: ['ce issuer: numbers 5 to 9 are missing'] }] };
+  const alone = {
+    ...report,
+    tests: [{ ...tested, gaps: ['ce issuer: numbers 5 to 9 are missing'], explained_gaps: [] }],
+  };
   const block = startIpe(alone, alone.tests[0] ?? expect.unreachable(), origin).done();
   expect(block).toMatchObject({
     rows: 0,

@@ -10,6 +10,7 @@ import { writeReport } from '../../cli/write-report.ts';
 import type { WrittenReport } from '../../cli/write-report.ts';
 import { createDemo } from '../../deploy/demo/generate.ts';
 import type { LogKeys } from '../../ledger/evidence.ts';
+import type { DrawnPlan } from '../../reports/draws.ts';
 import type { ReportJob } from '../../reports/job-store.ts';
 import { verifyPack } from '../../reports/verify/verify-pack.ts';
 import { openCustody } from '../../server/open-custody.ts';
@@ -107,4 +108,27 @@ test('over HTTP: progress line by line, issued once, refused the second time, ke
   const kept = await readJson<ReportJob>(await api.send('GET', `/v1/reports/${job.id}`));
   expect(kept).toMatchObject({ status: 'done', request: { operator: 'local' } });
   expect((await api.send('GET', `/v1/reports/${job.id}/${kept.files[0]?.name}`)).type).toBe('application/zip');
+});
+
+test('whoever draws samples anew says why, and is told to our own log, with the plan, before they are drawn', async () => {
+  const send = (sampling: object) => {
+    const body = { framework: 'soc2', from: demo.from, to: demo.to, as_of: demo.asOf, sampling };
+    return api.send('POST', '/v1/reports', { body: JSON.stringify(body), type: 'application/json' });
+  };
+  const refused = await send({ phrase: 'lucky' });
+  expect(refused.status).toBe(409);
+  expect(await readText({ ...refused, status: 200 })).toMatch(/Say why they are drawn again/);
+  const job = await readJson<ReportJob>(await send({ phrase: 'lucky', reason: 'The auditor gave a phrase.' }));
+  await api.send('DELETE', `/v1/reports/${job.id}`);
+  const { draws } = await readJson<{ draws: readonly DrawnPlan[] }>(await api.send('GET', '/v1/reports'));
+  expect(draws.filter(({ framework }) => framework === 'soc2')).toMatchObject([
+    { plan: { sizes: {} } },
+    { plan: { phrase: 'lucky' }, operator: 'local', reason: 'The auditor gave a phrase.' },
+  ]);
+  await custody.settled();
+  const page = await readText(await api.send('GET', '/v1/export?format=ndjson&from=2020-01-01T00:00:00Z&to=2190-01-01T00:00:00Z')); // prettier-ignore
+  const told = page.split('\n').filter((line) => line.includes('drawn again'));
+  expect(told).toHaveLength(1);
+  expect(told[0]).toContain('The auditor gave a phrase.');
+  expect(told[0]).toContain('lucky');
 });

@@ -1,18 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { SignJWT, jwtVerify } from 'jose';
-import type { CryptoKey, JWTVerifyGetKey } from 'jose';
+import { SignJWT } from 'jose';
+import type { CryptoKey } from 'jose';
 import type { CommonData, PartyRef } from '../../ingest/issuer-kit/event-types.ts';
 import type { Issuer } from '../../ingest/issuer-kit/issuer.ts';
 import { jobClaims, ruleFor } from './grants.ts';
 import type { Grants, JobClaims, Rule } from './grants.ts';
-
-/** A provider of identities whose tokens are taken: keys, issuer, audience and algorithms are pinned. */
-export interface Provider {
-  readonly issuer: string;
-  readonly audience: string;
-  readonly algorithms: readonly string[];
-  readonly keys: JWTVerifyGetKey;
-}
+import { verifyToken } from './verify-token.ts';
+import type { Provider } from './verify-token.ts';
 
 export interface ReferenceIssuerDeps {
   readonly kit: Issuer;
@@ -26,7 +20,11 @@ export interface ReferenceIssuerDeps {
 export type Answer =
   | { readonly status: 'issued'; readonly token: string; readonly jti: string; readonly expires_at: string }
   | { readonly status: 'approval_pending'; readonly request_id: string }
-  | { readonly status: 'denied'; readonly reason: string };
+  | { readonly status: 'denied'; readonly reason: string }
+  /** Nothing that the token says is proven, so there is nobody of whom a step could be reported. */
+  | { readonly status: 'refused'; readonly reason: string }
+  /** The keys of GitLab could not be had: nothing was decided, and the same request may be made again. */
+  | { readonly status: 'unavailable'; readonly reason: string };
 
 interface Request {
   readonly id: string;
@@ -54,16 +52,22 @@ export function createReferenceIssuer(deps: ReferenceIssuerDeps): ReferenceIssue
 
   return {
     async request(idToken, role) {
-      const claims = jobClaims.parse(await verify(idToken, deps.gitlab));
-      const rule = ruleFor(deps.grants, role, claims);
+      const read = await verifyToken(idToken, deps.gitlab);
+      if (read.payload === undefined) return { status: read.retry ? 'unavailable' : 'refused', reason: read.reason };
+      const parsed = jobClaims.safeParse(read.payload);
+      if (!parsed.success) return { status: 'refused', reason: 'claims_missing' };
+      const claims = parsed.data;
+      const rule = read.reason === undefined ? ruleFor(deps.grants, role, claims) : undefined;
       const known = findRequest(claims, role);
       const request_id = known?.id ?? `rq-${randomUUID()}`;
       const common = { request_id, ...describe(deps, claims, rule, role) };
       if (!known) await deps.kit.emit({ type: 'requested', data: { ...common, requester: jobParty(deps, claims) } });
-      const refusal = rule === undefined ? 'no_rule_grants_this' : spent.has(`${claims.jti} ${role}`) ? 'token_was_used' : undefined; // prettier-ignore
+      const spentReason = spent.has(`${claims.jti} ${role}`) ? 'token_was_used' : undefined;
+      const refusal = read.reason ?? (rule === undefined ? 'no_rule_grants_this' : spentReason);
       if (rule === undefined || refusal !== undefined) {
         const approval = { mode: 'policy', policy, reason_code: refusal ?? '' } as const;
-        await deps.kit.emit({ type: 'denied', data: { ...common, approval, outcome: 'denied' } });
+        const parent_tokens = [{ iss: deps.gitlab.issuer, jti: claims.jti, kind: 'jwt' }] as const;
+        await deps.kit.emit({ type: 'denied', data: { ...common, parent_tokens, approval, outcome: 'denied' } });
         return { status: 'denied', reason: refusal ?? '' };
       }
       const request = known ?? { id: request_id, rule, claims };
@@ -80,7 +84,8 @@ export function createReferenceIssuer(deps: ReferenceIssuerDeps): ReferenceIssue
       return issue(deps, { claims, rule, common, approval: decided });
     },
     async approve(requestId, personToken) {
-      const person = await verify(personToken, deps.people);
+      const { payload: person, reason } = await verifyToken(personToken, deps.people);
+      if (person === undefined || reason !== undefined) return { approved: false, reason: reason ?? '' };
       const request = requests.get(requestId);
       if (!request) return { approved: false, reason: 'no_such_request' };
       const groups = Array.isArray(person['groups']) ? (person['groups'] as unknown[]) : [];
@@ -95,17 +100,6 @@ export function createReferenceIssuer(deps: ReferenceIssuerDeps): ReferenceIssue
       return { approved: true };
     },
   };
-}
-
-async function verify(token: string, provider: Provider): Promise<Record<string, unknown>> {
-  const { payload } = await jwtVerify(token, provider.keys, {
-    issuer: provider.issuer,
-    audience: provider.audience,
-    algorithms: [...provider.algorithms],
-    requiredClaims: ['exp', 'iat', 'jti', 'sub'],
-    clockTolerance: 30,
-  });
-  return payload;
 }
 
 interface Grant {

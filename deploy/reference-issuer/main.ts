@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
-import { SignJWT, createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
+import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { openIssuer } from '../../ingest/issuer-kit/issuer.ts';
 import { readGrants } from './grants.ts';
 import { createReferenceIssuer } from './issuer.ts';
-import type { Provider } from './issuer.ts';
+import { remoteKeys } from './verify-token.ts';
+import type { Provider } from './verify-token.ts';
 
 // The flow once, against a Custody: a stand-in for GitLab and one for the identity provider sign the tokens that the real
-// ones would. `npm run reference-issuer -- --help` tells the rest.
+// ones would, and give their keys over HTTP as those do. `npm run reference-issuer -- --help` tells the rest.
 const ISSUER = 'https://issuer.reference.example';
 const { values } = parseArgs({
   options: {
@@ -24,7 +27,11 @@ interface StandIn extends Provider {
 
 async function standIn(issuer: string, alg: 'RS256' | 'ES256'): Promise<StandIn> {
   const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
-  const keys = createLocalJWKSet({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg }] });
+  const set = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg }] });
+  const server = createServer((_request, response) => response.setHeader('content-type', 'application/json').end(set));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  server.unref();
+  const keys = remoteKeys(new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/oauth/discovery/keys`));
   return {
     issuer,
     audience: ISSUER,

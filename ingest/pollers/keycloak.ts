@@ -22,7 +22,8 @@ const OVERLAP_S = 300;
 
 /**
  * Keycloak's user and admin events by its REST API (sources.md 1.7, 1.7.1). Both lists come newest first and are paged
- * by a count from the newest, so what is added meanwhile comes twice and nothing is jumped over; the watermark moves when
+ * by a count from the newest, so what is added meanwhile comes twice and nothing is jumped over, nor is what has the time
+ * of the last row of a page (as long as a page holds more than one time); the watermark moves when
  * a list was read to the time at which the last round ended. What the realm does not store (by type, or because storing
  * is off) is not there: the log tells it.
  */
@@ -52,13 +53,24 @@ async function* walk(given: Round, list: List, begin: Place): AsyncGenerator<Lis
       const time = at(event, 'time');
       if (typeof time === 'number' && time <= now) newest = Math.max(newest, time);
     }
-    first += events.length;
+    first += stepOf(events);
     const isEnd = events.length < most;
     const watermark = Math.max(begin.watermark, newest);
     const place: Place = isEnd ? { watermark } : { watermark: begin.watermark, walk: { first, newest } };
     yield { body: events.length === 0 ? Buffer.alloc(0) : body, place, isEnd };
     if (isEnd) return;
   }
+}
+
+/**
+ * How far the next page begins behind this one: at the first of the events that have the oldest time of the page, since
+ * events of one time come in any order, another in each answer. A row that comes twice in an answer is counted once.
+ */
+function stepOf(events: readonly unknown[]): number {
+  const times = new Map(events.map((event, row) => [at(event, 'id') ?? row, Number(at(event, 'time'))]));
+  const oldest = Math.min(...times.values());
+  const newer = [...times.values()].filter((time) => time > oldest).length;
+  return newer > 0 ? newer : times.size;
 }
 
 /** The realm that a poll reads: named by itself, else by the installation or its issuer. */

@@ -28,6 +28,7 @@ const SECRETS: ReadonlyMap<string, Action> = new Map([
 
 /** Reads service, operation, kind of action and outcome of a record. */
 export function readAction(record: Doc): AwsAction {
+  if (isInsight(record)) return NOBODY_CALLED;
   const service = (getString(record, 'eventSource') ?? '').replace(/\.amazonaws\.com(?:\.cn)?$/, '');
   const operation = getString(record, 'eventName') ?? getString(record, 'eventType') ?? '';
   const isRead = readOnly(record) ?? READS.test(operation);
@@ -45,6 +46,24 @@ export function readAction(record: Doc): AwsAction {
     outcome: outcomeOf(record, code),
   };
 }
+
+/**
+ * An insight of CloudTrail is a notice of its own that calls, or their errors, are more or fewer than usual: it names a call,
+ * and is none. Nobody made it at its time, and nothing was read or changed by it.
+ */
+export function isInsight(record: Doc): boolean {
+  return getString(record, 'eventType') === 'AwsCloudTrailInsight';
+}
+
+const NOBODY_CALLED: AwsAction = {
+  service: '',
+  operation: 'AwsCloudTrailInsight',
+  action: 'other',
+  write: false,
+  dryRun: false,
+  login: false,
+  outcome: 'unknown',
+};
 
 function actionOf(service: string, operation: string, isRead: boolean): Action {
   if (service === 'sts' || service === 'eks-auth') {

@@ -3,7 +3,7 @@ import type { Facts } from '../../model/facts.ts';
 import { keyOf } from '../../model/key.ts';
 import { ipKey } from '../../model/keys.ts';
 import type { ParseInput, ParseResult, SourceAdapter } from './adapter.ts';
-import { readAction } from './aws-action.ts';
+import { isInsight, readAction } from './aws-action.ts';
 import type { AwsAction } from './aws-action.ts';
 import { addCallerKeys, readCaller } from './aws-identity.ts';
 import type { Caller } from './aws-identity.ts';
@@ -82,7 +82,7 @@ function parse(input: ParseInput): ParseResult {
     userAgent: getString(record, 'userAgent'),
     facts: compact<Facts>({
       credential,
-      call: callFacts(record, action, caller, account),
+      call: isInsight(record) ? undefined : callFacts(record, action, caller, account),
       claimed: claimsOf(record, caller, session),
       login: loginFacts(record, action),
     }),
@@ -161,6 +161,7 @@ const MAX_RESOURCES = 20;
 // What was touched: named in `resources`, else the one ARN of the answer, else the role that was asked for.
 function addResources(draft: Draft, record: Doc, account: string): AuditEvent['resource'] {
   addKey(draft, keyOf('aws:account', undefined, account), 'place', 'recipientAccountId');
+  if (isInsight(record)) return callOfInsight(record);
   const named = partsOf(record, 'resources')
     .slice(0, MAX_RESOURCES)
     .map((part) => ({ arn: getString(part, 'ARN'), type: getString(part, 'type'), field: `${part.where}.ARN` }))
@@ -172,6 +173,14 @@ function addResources(draft: Draft, record: Doc, account: string): AuditEvent['r
   if (named.length === 0)
     addKey(draft, keyOf(isRole(first) ? 'aws:role' : 'aws:resource', undefined, first), 'target', 'responseElements');
   return { type: named[0]?.type ?? 'aws', key: first };
+}
+
+/** What an insight is about: the call whose rate is unusual, as `service:operation`. */
+function callOfInsight(record: Doc): AuditEvent['resource'] {
+  const service = getString(record, 'insightDetails', 'eventSource')?.replace(/\.amazonaws\.com(?:\.cn)?$/, '');
+  const operation = getString(record, 'insightDetails', 'eventName');
+  if (operation === undefined) return undefined;
+  return { type: 'aws:call', key: service === undefined ? operation : `${service}:${operation}` };
 }
 
 function answeredArn(record: Doc): string | undefined {

@@ -61,9 +61,7 @@ function parse(input: ParseInput): ParseResult {
   const names = addNames(draft, cluster, auditId, stage, received);
   const credential = addMinted(draft, event, cluster, request);
   addObjects(draft, event, cluster, request);
-  // Only the last address is the peer's; those before it are headers that anybody can write (1.9.1).
-  const peer = ipKey(getList(event, 'sourceIPs').at(-1));
-  addKey(draft, peer, 'place', 'sourceIPs');
+  const peer = addAddresses(draft, getList(event, 'sourceIPs'));
   const built = compact<AuditEvent>({
     family: 'k8s.audit',
     source: 'kubernetes.audit',
@@ -96,6 +94,20 @@ function parse(input: ParseInput): ParseResult {
     content: json,
   });
   return { ok: true, events: [built] };
+}
+
+const MAX_CLAIMED_ADDRESSES = 10;
+
+/**
+ * Only the last address is the peer's; those before it are headers that anybody can write (1.9.1). Behind a proxy they are
+ * all that is said of the client, so they are kept, the client's own first, as what was claimed: a search finds them, and
+ * nothing rests on them.
+ */
+function addAddresses(draft: Draft, addresses: readonly unknown[]): Key | undefined {
+  const peer = addKey(draft, ipKey(addresses.at(-1)), 'place', 'sourceIPs');
+  for (const claimed of addresses.slice(0, -1).slice(0, MAX_CLAIMED_ADDRESSES))
+    addKey(draft, ipKey(claimed), 'mentions', 'sourceIPs', 'asserted');
+  return peer;
 }
 
 /** The event itself: managed clusters send it within a log event, as text or parsed (EKS, AKS: sources.md 1.9). */

@@ -16,7 +16,7 @@ import type { ParseInput, SourceAdapter } from '../sources/adapter.ts';
 import { variablesOf } from '../sources/variables.ts';
 
 /** Changes when the same record gives another event than before, so that a rebuild is known to be due. */
-export const PARSER_VERSION = '4';
+export const PARSER_VERSION = '5';
 
 /** How far an event may lie after its arrival before its time is not believed. */
 const FUTURE_US = 600_000_000;

@@ -7,15 +7,17 @@ import { isKnownTeleportType } from '../../ingest/sources/teleport-action.ts';
 import type { AuditEvent } from '../../model/event.ts';
 import type { Source } from '../../model/source.ts';
 import { SHARED, inputOf, readLines } from '../support/adapter-input.ts';
+import { agreementOf, compareOpinion, describeAgreement, publishedOpinions } from '../support/compare-opinions.ts';
+import type { Compared, Verdict } from '../support/compare-opinions.ts';
 import { CORPUS_FILES, REAL_SERVER_FILES, hostOf } from '../support/corpus-files.ts';
 import { explanationOf } from '../support/explained-opinions.ts';
-import { FIELDS, agrees, readOpinion } from '../support/second-opinion.ts';
-import type { Field } from '../support/second-opinion.ts';
+import { FIELDS } from '../support/second-opinion.ts';
 
 /**
  * What the adapters make of logs that nobody of the project wrote (`npm run corpus`): per source the events, the types
  * that mean something to us, those that do not and are kept with their keys, fields that were not understood, records that
- * were refused, and how far the publishers' own reading agrees where there is one. It prints; tests judge.
+ * were refused, and how far the publishers' own reading agrees where there is one: as it is written, and once what they say
+ * in their own vocabulary is put into ours; each difference with its reason. It prints; tests judge.
  */
 interface Tally {
   records: number;
@@ -24,46 +26,42 @@ interface Tally {
   readonly unknown: Map<string, { events: number; keys: number }>;
   readonly unread: Map<string, number>;
   readonly refused: Map<string, number>;
-  readonly agreement: Map<Field, { same: number; explained: number; told: number }>;
+}
+
+interface Judged {
+  readonly one: Compared;
+  readonly verdict: Verdict;
 }
 
 if (!existsSync(join(SHARED, 'corpus'))) process.stdout.write('There is no ../shared/corpus to report on.\n');
-else for (const [source, tally] of readAll()) process.stdout.write(`${describeTally(source, tally)}\n`);
+else report();
+
+function report(): void {
+  const judged = [...publishedOpinions()].map((one) => ({ one, verdict: compareOpinion(one) }));
+  for (const [source, tally] of readAll()) {
+    const own = judged.filter(({ one }) => one.source === source);
+    process.stdout.write(`${[...describeTally(source, tally), ...describeFields(own)].join('\n')}\n`);
+  }
+  const fields = describeFields(judged);
+  process.stdout.write(['all sources, against the publishers of the corpus:', ...fields, ...reasonsOf(judged)].join('\n') + '\n'); // prettier-ignore
+}
 
 function readAll(): ReadonlyMap<Source, Tally> {
   const tallies = new Map<Source, Tally>();
   for (const { source, file, instance } of [...CORPUS_FILES, ...REAL_SERVER_FILES]) {
     const tally = tallies.get(source) ?? openTally();
     tallies.set(source, tally);
-    const opinions = file.endsWith('.gz')
-      ? undefined
-      : readLines(join(SHARED, 'corpus', file.replace('.ndjson', '.expected.ndjson')));
-    for (const [index, json] of (readLines(join(SHARED, 'corpus', file)) ?? []).entries())
-      addRecord(tally, source, json, instance ?? hostOf(json), { file, line: index, expected: opinions?.[index] });
+    for (const json of readLines(join(SHARED, 'corpus', file)) ?? [])
+      addRecord(tally, source, json, instance ?? hostOf(json));
   }
   return tallies;
 }
 
 function openTally(): Tally {
-  const agreement = new Map(FIELDS.map((field) => [field, { same: 0, explained: 0, told: 0 }]));
-  return {
-    records: 0,
-    events: 0,
-    known: new Set(),
-    unknown: new Map(),
-    unread: new Map(),
-    refused: new Map(),
-    agreement,
-  };
+  return { records: 0, events: 0, known: new Set(), unknown: new Map(), unread: new Map(), refused: new Map() };
 }
 
-interface Told {
-  readonly file: string;
-  readonly line: number;
-  readonly expected: unknown;
-}
-
-function addRecord(tally: Tally, source: Source, json: unknown, instance: string, told: Told): void {
+function addRecord(tally: Tally, source: Source, json: unknown, instance: string): void {
   tally.records += 1;
   const parsed = adapterFor(source)?.parse(inputOf(json, { instance }));
   if (!parsed?.ok) {
@@ -78,20 +76,6 @@ function addRecord(tally: Tally, source: Source, json: unknown, instance: string
       const held = tally.unknown.get(event.type) ?? { events: 0, keys: 0 };
       tally.unknown.set(event.type, { events: held.events + 1, keys: held.keys + event.keys.length });
     }
-    if (told.expected !== undefined && told.expected !== null) addOpinion(tally, json, event, told);
-  }
-}
-
-function addOpinion(tally: Tally, record: unknown, event: AuditEvent, { file, line, expected }: Told): void {
-  const opinion = readOpinion(expected);
-  for (const field of FIELDS) {
-    const same = agrees(event, opinion, field);
-    const held = tally.agreement.get(field);
-    if (same === undefined || !held) continue;
-    held.told += 1;
-    if (same) held.same += 1;
-    else if (explanationOf(file.replace('.ndjson', ''), field, line)?.shows({ record, opinion, event }) === true)
-      held.explained += 1;
   }
 }
 
@@ -101,6 +85,7 @@ function isKnown(event: AuditEvent): boolean {
   if (event.source === 'keycloak.event') return isKnownKeycloakType(event.type);
   if (event.source === 'teleport.event') return isKnownTeleportType(event.type);
   if (event.source === 'ssf.set') return isKnownSetType(event.type);
+  if (event.type === 'aws:AwsCloudTrailInsight') return true;
   // An entry before the last of its request means nothing by itself.
   if (event.source === 'kubernetes.audit') return event.type.endsWith('(RequestReceived)');
   // Hooks and hoop have closed lists: what they accept, they know.
@@ -111,7 +96,7 @@ function count(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
 }
 
-function describeTally(source: Source, tally: Tally): string {
+function describeTally(source: Source, tally: Tally): readonly string[] {
   const lines = [
     `${source}: ${tally.records} records, ${tally.events} events, ${tally.known.size} types known, ${tally.unknown.size} unknown and kept`,
   ];
@@ -121,9 +106,18 @@ function describeTally(source: Source, tally: Tally): string {
     lines.push(`  unknown type ${type}: ${events} events, ${keys} keys`);
   for (const [field, times] of tally.unread) lines.push(`  not understood ${field}: ${times}`);
   for (const [reason, times] of tally.refused) lines.push(`  refused ${reason}: ${times}`);
-  const told = [...tally.agreement]
-    .filter(([, one]) => one.told > 0)
-    .map(([field, { same, explained, told: all }]) => `${field} ${same}/${all}${explained > 0 ? ` (${same + explained}/${all} with what is explained)` : ''}`); // prettier-ignore
-  if (told.length > 0) lines.push(`  agrees with the publishers: ${told.join(', ')}`);
-  return lines.join('\n');
+  return lines;
+}
+
+function describeFields(judged: readonly Judged[]): readonly string[] {
+  return FIELDS.flatMap((field) => {
+    const verdicts = judged.filter(({ one }) => one.field === field).map(({ verdict }) => verdict);
+    return verdicts.length === 0 ? [] : [`  ${field} agrees ${describeAgreement(agreementOf(verdicts))}`];
+  });
+}
+
+function reasonsOf(judged: readonly Judged[]): readonly string[] {
+  return judged
+    .filter(({ verdict }) => verdict !== 'same')
+    .map(({ one: { file, line, field }, verdict }) => `  ${file}:${line + 1} ${field}, ${verdict}: ${explanationOf(file, field, line)?.because ?? '?'}`); // prettier-ignore
 }

@@ -50,11 +50,7 @@ export async function runThroughApi(
     const check = await readJson<CheckResult>(await api.send('GET', pathWith('/v1/check', query)));
     const chains: Chain[] = [];
     for (const key of focal) {
-      chains.push(
-        await readJson<Chain>(
-          await api.send('GET', pathWith('/v1/trace', { key, format: 'json', as_of: query.as_of })),
-        ),
-      );
+      chains.push(await traceOf(api, key, query.as_of, run.say));
       if (chains.length % 100 === 0) run.say(`${chains.length} of ${focal.length} chains traced\n`);
     }
     return { ...delivered, result: scenarioResult(check, chains) };
@@ -66,6 +62,20 @@ export async function runThroughApi(
     await api.close();
     await cluster?.stop();
   }
+}
+
+/**
+ * A chain. Where the engine ended the question for its time (a process that was halted by its machine for a minute), it is
+ * asked once more, and says so; a chain that really takes too long fails the second time too.
+ */
+async function traceOf(api: Api, key: string, as_of: string, say: (text: string) => void): Promise<Chain> {
+  const path = pathWith('/v1/trace', { key, format: 'json', as_of });
+  const ask = async (): Promise<Chain> => readJson<Chain>(await api.send('GET', path));
+  return ask().catch((error: unknown) => {
+    if (!(error instanceof Problem && error.code === 'unavailable')) throw error;
+    say(`${key}: ${error.message} Asked once more.\n`);
+    return ask();
+  });
 }
 
 async function contextFor(run: ScenarioRun, policy: string, secrets: Record<string, string>): Promise<CommandContext> {

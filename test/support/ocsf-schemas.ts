@@ -2,6 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ValidateFunction } from 'ajv';
+import { toOcsf } from '../../query/ocsf/to-ocsf.ts';
+import type { StoredEvent } from '../../store/stored-event.ts';
 import { SHARED } from './adapter-input.ts';
 
 /** The published schemas of OCSF 1.8.0, read where they lie beside the project; they are not copied into it. */
@@ -20,6 +22,33 @@ export function ocsfFaults(event: Readonly<Record<string, unknown>>): readonly s
   // What is written is JSON: an attribute that is undefined must not pass for one that is absent.
   if (validate(JSON.parse(JSON.stringify(event)))) return [];
   return (validate.errors ?? []).map((error) => `${id} ${error.instancePath} ${error.message?.slice(0, 80)}`);
+}
+
+/** What the schemas find wrong with events: each fault once, with how often; and how many events of which classes there are. */
+export interface OcsfVerdict {
+  readonly faults: ReadonlyMap<string, number>;
+  readonly classes: ReadonlyMap<number, number>;
+}
+
+/** Exports each event as OCSF and holds it against the schema of its class. `onEvent` hears how many are done. */
+export function judgeOcsf(
+  events: Iterable<StoredEvent>,
+  onEvent: (done: number) => void = () => undefined,
+): OcsfVerdict {
+  const faults = new Map<string, number>();
+  const classes = new Map<number, number>();
+  let done = 0;
+  for (const event of events) {
+    const ocsf = toOcsf(event, 'acme');
+    const classUid = Number(ocsf['class_uid']);
+    classes.set(classUid, (classes.get(classUid) ?? 0) + 1);
+    for (const fault of ocsfFaults(ocsf)) {
+      const told = `${event.source} ${event.type}: ${fault}`;
+      faults.set(told, (faults.get(told) ?? 0) + 1);
+    }
+    onEvent((done += 1));
+  }
+  return { faults, classes };
 }
 
 function compile(classUid: string, profiles: string): ValidateFunction {

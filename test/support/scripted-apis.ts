@@ -126,8 +126,16 @@ export function keycloakEvent(number: number, ms: number): Record<string, unknow
   return { ...common, type: 'LOGIN', clientId: 'portal', userId: `u-${number}`, sessionId: `s-${number}`, ipAddress: '203.0.113.4', details }; // prettier-ignore
 }
 
-/** Keycloak: two lists, newest first, paged by a count; a token of client credentials that is good for `tokenUses` calls. */
-export function keycloakApi(count: number, nowMs: number, seed = 1, tokenUses = 1_000): ScriptedApi {
+/**
+ * Keycloak: two lists, newest first, paged by a count; events of one time are in another order in each answer, and rows of
+ * an answer come twice and in any order. A token of client credentials is good for `tokenUses` calls. `isTidy`: each row once, in one order.
+ */
+export function keycloakApi(
+  count: number,
+  nowMs: number,
+  seed = 1,
+  { tokenUses = 1_000, isTidy = false }: { readonly tokenUses?: number; readonly isTidy?: boolean } = {},
+): ScriptedApi {
   const random = seeded(seed);
   const events = Array.from({ length: count }, (_, at) =>
     keycloakEvent(at, nowMs - Math.floor((count - at) / 3) * EVERY_MS),
@@ -152,8 +160,11 @@ export function keycloakApi(count: number, nowMs: number, seed = 1, tokenUses = 
       const [first, max] = [Number(url.searchParams.get('first')), Number(url.searchParams.get('max'))];
       const list = events
         .filter((event) => 'operationType' in event === isAdmin && Number(event['time']) >= from)
-        .toSorted((a, b) => Number(b['time']) - Number(a['time']));
-      return json(list.slice(first, first + max).toSorted(() => random() - 0.5));
+        .map((event) => ({ event, tie: isTidy ? 0 : random() }))
+        .toSorted((a, b) => Number(b.event['time']) - Number(a.event['time']) || a.tie - b.tie)
+        .map(({ event }) => event);
+      const page = list.slice(first, first + max);
+      return json(isTidy ? page : unruly(page, random));
     },
   };
 }

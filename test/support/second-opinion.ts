@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../../model/event.ts';
 import { at } from '../../ingest/sources/read.ts';
 
-/** What a publisher of the corpus says of an event, from its own form (ECS or OCSF); fields it does not tell are absent. */
+/** What a publisher of the corpus says of an event, from its own form; fields it does not tell are absent. */
 export interface Opinion {
   readonly who?: readonly string[];
   readonly what?: string;
@@ -13,30 +13,58 @@ export interface Opinion {
 export type Field = keyof Opinion;
 export const FIELDS: readonly Field[] = ['who', 'what', 'when', 'outcome', 'ip'];
 
-/** Reads a publisher's form. ECS names people in `user`, OCSF in `actor.user`. */
+/** Reads a publisher's form: OCSF, ECS, Datadog's attributes, or the fields that Panther adds. */
 export function readOpinion(expected: unknown): Opinion {
-  const isOcsf = at(expected, 'class_uid') !== undefined;
   const text = (...path: readonly string[]): string | undefined => {
     const value = at(expected, ...path);
     return typeof value === 'string' && value !== '' ? value : undefined;
   };
-  const names = isOcsf
-    ? ['uid', 'uid_alt', 'name', 'email_addr'].map((name) => text('actor', 'user', name))
-    : [text('user', 'id'), text('user', 'name'), text('user', 'email')];
-  const who = names.filter((name) => name !== undefined);
-  // OCSF names a call in `api`; the code of a call is the kind of record.
-  const what = isOcsf
-    ? (text('api', 'operation') ?? text('metadata', 'event_code'))
-    : (text('event', 'action') ?? text('event', 'code'));
-  const written = isOcsf ? at(expected, 'time') : Date.parse(text('@timestamp') ?? '');
-  // Some examples of OCSF write seconds where the schema says milliseconds.
-  const time = typeof written === 'number' && written < 1e11 ? written * 1_000 : written;
-  const outcome = isOcsf ? text('status')?.toLowerCase() : text('event', 'outcome');
-  const ip = isOcsf ? text('src_endpoint', 'ip') : text('source', 'ip');
+  if (at(expected, 'class_uid') !== undefined) return readOcsf(expected, text);
+  // What else Panther adds is an index of every address and name of a record, whatever each is there for.
+  if (at(expected, 'p_log_type') !== undefined) return opinionOf({ when: Date.parse(text('p_event_time') ?? '') });
+  return opinionOf({
+    who: [text('user', 'id'), text('user', 'name'), text('user', 'email'), text('usr', 'id')],
+    what: text('event', 'action') ?? text('event', 'code') ?? text('http', 'method'),
+    when: Date.parse(text('@timestamp') ?? text('event', 'start') ?? ''),
+    outcome: ecsOutcome(expected, text('event', 'outcome')),
+    ip: text('source', 'ip') ?? text('network', 'client', 'ip'),
+  });
+}
+
+// OCSF names people in `actor.user`, and a call in `api`; the code of a call is the kind of record.
+function readOcsf(expected: unknown, text: (...path: readonly string[]) => string | undefined): Opinion {
+  const time = at(expected, 'time');
+  return opinionOf({
+    who: ['uid', 'uid_alt', 'name', 'email_addr'].map((name) => text('actor', 'user', name)),
+    what: text('api', 'operation') ?? text('metadata', 'event_code'),
+    // Some examples of OCSF write seconds where the schema says milliseconds.
+    when: typeof time === 'number' && time < 1e11 ? time * 1_000 : time,
+    outcome: text('status')?.toLowerCase(),
+    ip: text('src_endpoint', 'ip'),
+  });
+}
+
+// "allow" is what was decided; how it ended stands in the status of the answer, where there is one.
+function ecsOutcome(expected: unknown, told: string | undefined): string | undefined {
+  if (told !== 'allow') return told;
+  const status = at(expected, 'http', 'response', 'status_code');
+  return typeof status === 'number' ? (status < 400 ? 'success' : 'failure') : undefined;
+}
+
+interface Read {
+  readonly who?: readonly (string | undefined)[];
+  readonly what?: string | undefined;
+  readonly when?: unknown;
+  readonly outcome?: string | undefined;
+  readonly ip?: string | undefined;
+}
+
+function opinionOf({ who = [], what, when, outcome, ip }: Read): Opinion {
+  const named = who.filter((name) => name !== undefined);
   return {
-    ...(who.length > 0 && { who }),
+    ...(named.length > 0 && { who: named }),
     ...(what !== undefined && { what }),
-    ...(typeof time === 'number' && Number.isFinite(time) && { when: time }),
+    ...(typeof when === 'number' && Number.isFinite(when) && { when }),
     ...((outcome === 'success' || outcome === 'failure') && { outcome }),
     ...(ip !== undefined && { ip }),
   };

@@ -14,7 +14,7 @@ let server: ScriptedServer;
 afterEach(() => server.close());
 
 async function open(more: object): Promise<PollHarness> {
-  server = await startScriptedServer(keycloakApi(EVENTS, POLL_NOW, 5).script, { seed: 3 });
+  server = await startScriptedServer(keycloakApi(EVENTS, POLL_NOW, 5, { isTidy: true }).script, { seed: 3 });
   return createPollHarness([pollSource('keycloak', server.url, { page_size: 5, overlap_seconds: 604_800, ...more })]);
 }
 

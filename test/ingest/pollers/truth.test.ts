@@ -24,7 +24,7 @@ const SYSTEMS: readonly {
 }[] = [
   { family: 'okta.log', api: (count, seed) => oktaApi(count, POLL_NOW, seed), event: oktaEvent, idOf: (json) => json['uuid'] },
   { family: 'gitlab.audit', api: (count, seed) => gitlabApi(count, POLL_NOW, seed), event: gitlabEvent, idOf: (json) => json['id'] },
-  { family: 'keycloak', api: (count, seed) => keycloakApi(count, POLL_NOW, seed, 9), event: keycloakEvent, idOf: (json) => json['id'] },
+  { family: 'keycloak', api: (count, seed) => keycloakApi(count, POLL_NOW, seed, { tokenUses: 9 }), event: keycloakEvent, idOf: (json) => json['id'] },
   { family: 'entra', api: (count, seed) => entraApi(count, POLL_NOW, seed), event: entraEvent, idOf: (json) => json['id'] },
 ]; // prettier-ignore
 

@@ -33,6 +33,9 @@ interface Act {
   readonly t_end: string;
 }
 
+// Only a string that is not empty is an id of a token (sources.md 1.9.1).
+const hasJtiOf = (act: Act): boolean => !/^token-(?:empty|no|null|numeric)-jti$/.test(act.case);
+
 function parseAll(items: readonly unknown[]): readonly AuditEvent[] {
   const policy = parsePolicy(
     JSON.stringify({
@@ -135,32 +138,44 @@ describe.skipIf(!existsSync(FOLDER))('a real API server (needs ../shared/corpus)
     expect(statedFit('kubernetes, outcomes of acts', found, truth)).toEqual(PERFECT);
   });
 
+  // By what is true alone, so that a person who was not found counts as missed: nobody was let in; the caller was told no
+  // id to find the request by; it was refused before the server asked who calls; or kubectl shows the id
+  // of an earlier request, for it asked nothing again.
+  const isUntold = (act: Act): boolean =>
+    act.status === 401 ||
+    !act.audit_id ||
+    act.case === 'bad-timeout-parameter' ||
+    (act.case.startsWith('kubectl:') && acts.some((one) => one.n < act.n && one.audit_id === act.audit_id));
+
   test('people: whose credential each act was made with, and nobody for a refused login', () => {
     const found: string[] = [];
     const truth: string[] = [];
     for (const act of acts) {
       const own = eventsOf(act);
-      // By what is true alone, so that a person who was not found counts as missed: nobody was let in; the caller was told no
-      // id to find the request by; it was refused before the server asked who calls; or kubectl shows the id
-      // of an earlier request, for it asked nothing again.
-      const isUntold =
-        act.status === 401 ||
-        !act.audit_id ||
-        act.case === 'bad-timeout-parameter' ||
-        (act.case.startsWith('kubectl:') && acts.some((one) => one.n < act.n && one.audit_id === act.audit_id));
       const used = new Set(own.flatMap((event) => event.keys.filter((key) => key.role === 'uses').map((key) => key.key))); // prettier-ignore
       for (const key of used)
         if (/^(?:token:jti|gitlab:job|k8s:credential-id:lab\/X509)/.test(key)) found.push(`${act.n} ${key}`);
       const { type, iss, jti, job_id: job, sha256 } = act.cred;
-      // Only a string that is not empty is an id of a token (sources.md 1.9.1); a job is told only where it was mapped.
-      const hasJti = !/^token-(?:empty|no|null|numeric)-jti$/.test(act.case);
-      if (isUntold) continue;
+      // A job is told only where it was mapped.
+      const hasJti = hasJtiOf(act);
+      if (isUntold(act)) continue;
       if (type === 'oidc' && hasJti) truth.push(`${act.n} ${tokenKey(iss, jti)?.key}`);
       if (type === 'oidc' && act.case !== 'token-no-job-id') truth.push(`${act.n} gitlab:job:${GITLAB}/${job}`);
       if (type === 'x509') truth.push(`${act.n} k8s:credential-id:${CLUSTER}/X509SHA256=${sha256}`);
     }
     expect(truth.length).toBeGreaterThan(300);
     expect(statedFit('kubernetes, credentials behind acts', found, truth)).toEqual(PERFECT);
+  });
+
+  test('edges: each token to the job that it was signed for, and to none that somebody only named', () => {
+    const told = acts.filter((act) => act.cred.type === 'oidc' && act.case !== 'token-no-job-id' && hasJtiOf(act) && !isUntold(act)); // prettier-ignore
+    const truth = told.map(({ cred }) => `gitlab:job:${GITLAB}/${cred.job_id} > ${tokenKey(cred.iss, cred.jti)?.key}`);
+    const found = log
+      .flatMap((event) => event.edges)
+      .filter(({ parent, child }) => parent.type === 'gitlab:job' && child.type === 'token:jti')
+      .map(({ parent, child }) => `${parent.key} > ${child.key}`);
+    expect(new Set(truth).size).toBeGreaterThan(10);
+    expect(statedFit('kubernetes, edges of jobs to tokens', found, truth)).toEqual(PERFECT);
   });
 
   test('tokens are joined by issuer and jti, and by the job that they were signed for', () => {

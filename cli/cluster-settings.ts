@@ -33,6 +33,14 @@ export function readClusterSettings(command: string): ClusterSettings {
   return { kafka, clickhouse };
 }
 
+/** Where the store is, for a process that needs no log; the same faults. */
+export function readStoreServer(command: string): StoreServer {
+  const see = `See: custody ${command} --help`;
+  const found = readStoreSettings();
+  if (!found) throw new Problem('configuration', `CUSTODY_CLICKHOUSE_URL names no server\n${see}`);
+  return found;
+}
+
 /** The settings of Kafka, as `--help` tells them. */
 export const KAFKA_SETTINGS_HELP = `
   CUSTODY_KAFKA_BROKERS               host:port, with commas between them

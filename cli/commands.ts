@@ -120,6 +120,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/ingest.ts')).ingestCommand,
   },
   {
+    name: 'sign',
+    summary: 'the signer of a cluster: checkpoints over what is stored, by a key that nobody else has',
+    load: async () => (await import('./commands/sign.ts')).signCommand,
+  },
+  {
     name: 'topics',
     summary: 'make the Kafka topics of all sources, or check those that are there',
     load: async () => (await import('./commands/topics.ts')).topicsCommand,

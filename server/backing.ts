@@ -90,7 +90,9 @@ function openTrees({ folder, policy, logger }: BackingDeps, store: Store): Promi
 /** Writes into the log of the process what is wrong with a tree: evidence that does not hold together is an error. */
 export function tellTreeFault(logger: FastifyBaseLogger, problem: Problem, place?: StoredPartition): void {
   const isBroken = problem.facts['integrity'] === true;
-  const words = isBroken ? 'the evidence does not hold together' : 'the trees could not be brought up to date';
+  const words = isBroken
+    ? 'the evidence does not hold together'
+    : 'the trees could not be brought up to date; it is tried again';
   logger[isBroken ? 'error' : 'warn']({ ...place, ...problem.facts, code: problem.code, err: problem }, words);
 }
 

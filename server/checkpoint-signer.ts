@@ -1,7 +1,7 @@
 import { formatCheckpoint, logOriginOf } from '../ledger/checkpoint.ts';
 import { originOf } from '../ledger/leaf.ts';
-import { signNote } from '../ledger/note.ts';
-import type { SigningKey } from '../ledger/signing-key.ts';
+import { parseNote, parseVerifierKey, signNote, verifierKeyOf, verifyNote } from '../ledger/note.ts';
+import type { PublicLogKey, SigningKey } from '../ledger/signing-key.ts';
 import { createTree, rootOf } from '../ledger/tree.ts';
 import { headLeaf } from '../ledger/verify-evidence.ts';
 import { isConsistent } from '../ledger/verify-path.ts';
@@ -21,6 +21,8 @@ export interface SignerDeps {
   readonly writer: Pick<Session, 'run'>;
   readonly tenant: string;
   readonly key: SigningKey;
+  /** All keys that signed for this log, those that no longer do included: a checkpoint of any other is not continued. */
+  readonly known: readonly PublicLogKey[];
   /** What was signed last; kept with the key, not in the store (server/signer-state.ts). */
   readonly state: SignerStateFile;
   /** Microseconds UTC. */
@@ -28,6 +30,8 @@ export interface SignerDeps {
 }
 
 const HEADS_A_ROUND = 10_000;
+const ONE_SIGNER =
+  'A store has one signer, with one folder: either another one signs this store, then stop this one; or keys/ of this folder is not as it was when it signed last, then put that back (log-signing.pem, retired/, signed.json).';
 
 /**
  * Signs what the store holds by now: adds the heads of trees that have grown to the log of checkpoints, and signs its
@@ -38,7 +42,7 @@ const HEADS_A_ROUND = 10_000;
 export async function signCheckpoint(deps: SignerDeps): Promise<boolean> {
   const signed = deps.state.read();
   const last = await readCheckpoint(deps.reader);
-  checkStored(signed, last);
+  checkStored(deps, signed, last);
   await addHeads(deps, signed);
   const heads = await readHeads(deps.reader, last?.size ?? 0, (last?.size ?? 0) + HEADS_A_ROUND);
   if (heads.length === 0 && (last?.size ?? 0) === signed.size) return false;
@@ -99,14 +103,19 @@ async function addHeads(deps: SignerDeps, signed: SignerState): Promise<void> {
   await insertHeads(deps.writer, heads, deps.now());
 }
 
-function checkStored(signed: SignerState, last: SignedCheckpoint | undefined): void {
+function checkStored({ tenant, known }: SignerDeps, signed: SignerState, last: SignedCheckpoint | undefined): void {
   if (!last) return;
+  const origin = logOriginOf(tenant);
+  const note = parseNote(last.note);
+  const own = known.flatMap(({ publicKey }) => parseVerifierKey(verifierKeyOf(origin, publicKey)) ?? []);
+  if (!note || verifyNote(note, own) !== 'verified')
+    throw refused(`The store holds a checkpoint that another key signed. ${ONE_SIGNER}`, { stored: last.size });
   if (!rootOf(last.frontier).equals(last.root))
     throw refused('The state of the log of checkpoints was altered in the store.', { size: last.size });
   const isSame = last.size === signed.size && last.root.toString('hex') === signed.root;
   // After a crash between the signer's note and the store's, the store is behind; what was signed is made again.
   if (!isSame && last.size >= signed.size)
-    throw refused('The store holds a checkpoint that this key did not sign.', {
+    throw refused(`The store holds a checkpoint that is not noted here as signed. ${ONE_SIGNER}`, {
       stored: last.size,
       signed: signed.size,
     });

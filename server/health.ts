@@ -10,6 +10,7 @@ export type Hindrance =
   | 'log_unavailable'
   | 'inbound_unavailable'
   | 'partition_stopped'
+  | 'signing_stopped'
   | 'data_disk_nearly_full'
   | 'access_log_full';
 
@@ -34,6 +35,7 @@ const ORDER: readonly Hindrance[] = [
   'log_unavailable',
   'inbound_unavailable',
   'partition_stopped',
+  'signing_stopped',
   'data_disk_nearly_full',
   'access_log_full',
 ];

@@ -1,16 +1,15 @@
 import type { Reader } from '../store/query.ts';
 import type { StoredPartition } from '../store/log-state.ts';
 import type { Store } from '../store/clickhouse.ts';
-import { logOriginOf } from '../ledger/checkpoint.ts';
 import type { LogKeys } from '../ledger/evidence.ts';
-import { verifierKeyOf } from '../ledger/note.ts';
-import { openSigningKeys, toJwk } from '../ledger/signing-key.ts';
+import { openSigningKeys } from '../ledger/signing-key.ts';
 import type { PublicLogKey, SigningKey } from '../ledger/signing-key.ts';
 import { openTreeKeeper } from '../ingest/trees/tree-keeper.ts';
 import type { SealState, TreeKeeper } from '../ingest/trees/tree-keeper.ts';
-import { signCheckpoint } from './checkpoint-signer.ts';
+import { publishedOf } from './log-keys.ts';
 import { openSignerState } from './signer-state.ts';
-import { Problem } from '../model/problem.ts';
+import { startSigning } from './signing-loop.ts';
+import type { Problem } from '../model/problem.ts';
 
 export interface LogHolderOptions {
   readonly folder: string;
@@ -38,7 +37,6 @@ export interface LogHolder {
   close(): Promise<void>;
 }
 
-const SIGN_MS = 2_000;
 // So long after the last record nothing can be on its way into a tree, and the store need not be asked every time.
 const QUIET_MS = 60_000;
 
@@ -50,36 +48,23 @@ export async function openLogHolder(options: LogHolderOptions): Promise<LogHolde
   const keeper = await openTreeKeeper({ store, onFault: (place, problem) => onFault(problem, place) });
   const reader: Reader & { close(): Promise<void> } = await store.openReader();
   const published = publishedOf(tenant, [active, ...retired]);
-  const deps = { reader, writer: store.writer, tenant, key: active, state, now: () => Date.now() * 1_000 };
-  let tail: Promise<void> = Promise.resolve();
-  let lastFault = '';
-  let hasSigned = true;
   let lastCoveredMs = performance.now();
-
-  function sign(): Promise<void> {
-    const work = tail
-      .then(() => signCheckpoint(deps))
-      .then((something) => {
-        hasSigned = something;
-        lastFault = '';
-      });
-    tail = work.catch((error: unknown) => {
-      const problem =
-        error instanceof Problem ? error : new Problem('internal', 'A checkpoint could not be signed.', {}, error);
-      if (problem.message !== lastFault) onFault(problem);
-      lastFault = problem.message;
-    });
-    return work;
-  }
-
-  const timer = setInterval(() => {
-    const isQuiet = !hasSigned && performance.now() - lastCoveredMs > QUIET_MS;
-    if (!isQuiet) void sign().catch(() => undefined);
-  }, options.signMs ?? SIGN_MS);
-  timer.unref();
+  const signing = startSigning({
+    reader,
+    writer: store.writer,
+    tenant,
+    key: active,
+    known: [active, ...retired],
+    state,
+    now: () => Date.now() * 1_000,
+    signMs: options.signMs,
+    isQuiet: (hasSigned) => !hasSigned && performance.now() - lastCoveredMs > QUIET_MS,
+    onFault,
+  });
   return {
     key: active,
-    ...published,
+    keys: [active, ...retired],
+    published,
     covered(place, end, writerEpoch) {
       lastCoveredMs = performance.now();
       keeper.covered(place, end, writerEpoch);
@@ -88,12 +73,11 @@ export async function openLogHolder(options: LogHolderOptions): Promise<LogHolde
     sealed: () => keeper.sealed(),
     async signed() {
       await keeper.sealed();
-      await sign();
+      await signing.sign();
     },
     async close() {
-      clearInterval(timer);
       await keeper.close();
-      await sign().catch(() => undefined);
+      await signing.stop();
       await reader.close();
     },
   };
@@ -109,23 +93,12 @@ export async function openRemoteLogHolder(
   const { active, retired } = await openSigningKeys(options.folder);
   return {
     key: active,
-    ...publishedOf(options.tenant, [active, ...retired]),
+    keys: [active, ...retired],
+    published: publishedOf(options.tenant, [active, ...retired]),
     covered: () => undefined,
     seals: () => undefined,
     sealed: options.sealed,
     signed: options.sealed,
     close: () => Promise.resolve(),
-  };
-}
-
-function publishedOf(tenant: string, keys: readonly PublicLogKey[]): Pick<LogHolder, 'keys' | 'published'> {
-  const origin = logOriginOf(tenant);
-  return {
-    keys,
-    published: {
-      origin,
-      keys: keys.map((key) => ({ ...toJwk(key) })),
-      verifiers: keys.map(({ publicKey }) => verifierKeyOf(origin, publicKey)),
-    },
   };
 }

@@ -6,6 +6,7 @@ import type { WorkerDeps } from '../ingest/worker/worker.ts';
 import { countGaps } from '../store/queries/count-gaps.ts';
 import type { Reader } from '../store/query.ts';
 import type { Health } from './health.ts';
+import type { SigningState } from './signing-loop.ts';
 import type { Watch } from './watch.ts';
 
 type StoredBatch = Parameters<NonNullable<WorkerDeps['onBatch']>>[0];
@@ -33,6 +34,8 @@ export interface MetricsDeps {
   readonly accesses?: (() => { readonly waiting: number; readonly unrecorded: number } | undefined) | undefined;
   /** How the seals of this process fare; undefined where it keeps no trees, or while it starts. */
   readonly seals?: (() => SealState | undefined) | undefined;
+  /** How the signing fares; only in the process that signs for a cluster. */
+  readonly signing?: (() => SigningState | undefined) | undefined;
 }
 
 /** Counters at zero. */
@@ -71,12 +74,12 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     labelNames: ['method', 'route', 'status'],
     registers,
   });
-  const look = addGauges(deps, registers);
+  const looks = [addGauges(deps, registers), ...(deps.signing ? [addSigning(deps.signing, registers)] : [])];
 
   return {
     contentType: register.contentType,
     async text() {
-      await look();
+      for (const look of looks) await look();
       return register.metrics();
     },
     batch({ partition: { topic }, records: stored, events: derived, ends, milliseconds }) {
@@ -150,5 +153,24 @@ function addGauges(deps: MetricsDeps, registers: Registry[]): () => Promise<void
     partitions.set({ state: 'stopped' }, states.stopped);
     hindered.reset();
     for (const reason of deps.health.hindrances()) hindered.set({ reason }, 1);
+  };
+}
+
+function addSigning(signing: NonNullable<MetricsDeps['signing']>, registers: Registry[]): () => void {
+  const size = new Gauge({
+    name: 'custody_checkpoint_size',
+    help: 'Size of the log of checkpoints that was signed last.',
+    registers,
+  });
+  const waiting = new Gauge({
+    name: 'custody_checkpoint_wait_seconds',
+    help: 'Seconds since the signer last found everything signed, or made it so: some seconds at most, while all is well.',
+    registers,
+  });
+  return () => {
+    const state = signing();
+    if (!state) return;
+    size.set(state.size);
+    waiting.set(state.waitingSeconds);
   };
 }

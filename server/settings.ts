@@ -55,15 +55,16 @@ export interface ManagementSettings {
 }
 
 /**
- * Reads `CUSTODY_MANAGEMENT_HOST` (127.0.0.1) and `CUSTODY_MANAGEMENT_PORT` (9464; 0 takes a free one); options of the
- * command line go over them. There are only counts behind it, so any address may be named; it should be one that only the
+ * Reads `CUSTODY_MANAGEMENT_HOST` (127.0.0.1) and `CUSTODY_MANAGEMENT_PORT` (a preset of each command; 0 takes a free one);
+ * options of the command line go over them. There are only counts behind it, so any address may be named; it should be one that only the
  * monitoring reaches.
  */
 export function readManagementSettings(
   options: { host?: string | undefined; port?: string | undefined } = {},
   env: NodeJS.ProcessEnv = process.env,
+  presetPort = 9464,
 ): ManagementSettings {
-  const port = Number(options.port ?? env['CUSTODY_MANAGEMENT_PORT'] ?? '9464');
+  const port = Number(options.port ?? env['CUSTODY_MANAGEMENT_PORT'] ?? presetPort);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Problem('configuration', 'CUSTODY_MANAGEMENT_PORT must be a number from 0 to 65535');
   return { host: options.host ?? env['CUSTODY_MANAGEMENT_HOST'] ?? '127.0.0.1', port };

@@ -22,10 +22,11 @@ export interface WatchDeps {
   readonly logger: Pick<FastifyBaseLogger, 'error' | 'info' | 'warn'>;
   /** The data folder, whose disk is watched. */
   readonly folder: string;
-  readonly log: Pick<EventLog, 'endOffset'>;
-  readonly positions: () => readonly (TopicPartition & { readonly storedTo: number })[];
+  /** Left out by a process that has nothing to do with the log. */
+  readonly log?: Pick<EventLog, 'endOffset'>;
+  readonly positions?: () => readonly (TopicPartition & { readonly storedTo: number })[];
   /** Any partition of the log: whether it answers, where none is ours. */
-  readonly probe: TopicPartition;
+  readonly probe?: TopicPartition;
   readonly everyMs?: number;
   /** For tests: the room of a disk. */
   readonly room?: (folder: string) => Promise<{ readonly free: number; readonly size: number }>;
@@ -46,11 +47,12 @@ export function startWatch(deps: WatchDeps): Watch {
   let wasAlarmed = false;
 
   async function lookAtLog(): Promise<void> {
-    const positions = deps.positions();
+    const { log, probe } = deps;
+    if (!log) return;
+    const positions = deps.positions?.() ?? [];
     try {
-      const ends = await Promise.all(
-        (positions.length > 0 ? positions : [deps.probe]).map((place) => deps.log.endOffset(place)),
-      );
+      const places = positions.length > 0 || !probe ? positions : [probe];
+      const ends = await Promise.all(places.map((place) => log.endOffset(place)));
       lags = positions.map(({ topic, partition, storedTo }, index) => ({
         topic,
         partition,

@@ -6,6 +6,7 @@ export type EngineFailure =
   | 'bad_statement'
   | 'limit'
   | 'readonly'
+  | 'denied'
   | 'disk_full'
   | 'folder_in_use'
   | 'other';
@@ -53,6 +54,7 @@ const LIMITS = new Set(['158', '159', '160', '241', '307', '396']);
 // The user, its password, its rights, or the database that it names.
 const REFUSED_ACCESS = new Set(['81', '192', '193', '194', '497', '516']);
 const NOT_ENOUGH_SPACE = '243';
+const ACCESS_DENIED = '497';
 
 /** Whether the server knows us but lets us not in, or not to this database. */
 export function isRefusedAccess(error: unknown): boolean {
@@ -76,6 +78,7 @@ export function failureOf(error: unknown): EngineFailure {
   if (BAD_STATEMENT.has(code)) return 'bad_statement';
   if (LIMITS.has(code)) return 'limit';
   if (code === '164') return 'readonly';
+  if (code === ACCESS_DENIED) return 'denied';
   if (code === NOT_ENOUGH_SPACE || isOutOfSpace(error)) return 'disk_full';
   return code === '76' || code === 'CHDB_CONNECTION' ? 'folder_in_use' : 'other';
 }
@@ -105,6 +108,14 @@ export function engineProblem(error: unknown): Problem {
     return new Problem('internal', 'The store could not understand the statement.', { failure }, error);
   if (failure === 'readonly')
     return new Problem('internal', 'A read-only session was asked to write.', { failure }, error);
+  // A right that is missing can be given while we wait, so this is asked again like any other absence.
+  if (failure === 'denied')
+    return new Problem(
+      'unavailable',
+      'The store does not allow its user this statement. Compare the rights with deploy/clickhouse/users.sql.',
+      { failure },
+      error,
+    );
   if (failure === 'folder_in_use')
     return new Problem(
       'folder_in_use',

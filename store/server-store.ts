@@ -49,6 +49,19 @@ export async function openServerReader(options: ServerStoreOptions): Promise<Rea
   });
 }
 
+/**
+ * The same for a process that adds rows of its own and makes no table: the signer, and a server that keeps the results of
+ * checks. What its user may not do shows at the statement (`store/engine-error.ts`, `denied`).
+ */
+export async function openServerWriter(options: ServerStoreOptions): Promise<Store> {
+  return opening(options.server, async (client) => {
+    const store = await readStore(options, client);
+    await checkMigrated(store.reader);
+    const settings = await writerSettings(options.server, client);
+    return { ...store, writer: createSession(linkOf(options, client, settings, READER_LIMITS.executionSeconds), true) };
+  });
+}
+
 async function opening<S>(server: StoreServer, open: (client: ClickHouseClient) => Promise<S>): Promise<S> {
   const client = openClient(server);
   try {

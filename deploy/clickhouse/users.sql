@@ -42,11 +42,26 @@ GRANT SELECT(name, value) ON system.settings TO custody_writes;
 GRANT SELECT(database, table, name, type, position) ON system.columns TO custody_writes;
 GRANT REMOTE ON *.* TO custody_writes;
 
+-- The signer adds to the log of checkpoints and reads the trees; of the records it sees their places and leaves alone.
+CREATE ROLE IF NOT EXISTS custody_signs SETTINGS PROFILE 'custody_writer';
+GRANT SELECT ON custody.schema_migrations TO custody_signs;
+GRANT SELECT ON custody.tree_steps TO custody_signs;
+GRANT SELECT(topic, source_epoch, partition, offset, leaf) ON custody.records TO custody_signs;
+GRANT SELECT ON custody.gaps TO custody_signs;
+GRANT SELECT, INSERT ON custody.tree_nodes TO custody_signs;
+GRANT SELECT, INSERT ON custody.tree_heads TO custody_signs;
+GRANT SELECT, INSERT ON custody.checkpoints TO custody_signs;
+GRANT SELECT ON system.processes TO custody_signs;
+GRANT SELECT(name, value) ON system.settings TO custody_signs;
+
 CREATE USER IF NOT EXISTS custody_ingest IDENTIFIED WITH sha256_password BY '<password of custody ingest>'
     DEFAULT ROLE custody_writes DEFAULT DATABASE custody;
 CREATE USER IF NOT EXISTS custody_serve IDENTIFIED WITH sha256_password BY '<password of custody serve>'
     DEFAULT ROLE custody_reads DEFAULT DATABASE custody;
+CREATE USER IF NOT EXISTS custody_sign IDENTIFIED WITH sha256_password BY '<password of custody sign>'
+    DEFAULT ROLE custody_signs DEFAULT DATABASE custody;
 GRANT custody_writes TO custody_ingest;
+GRANT custody_signs TO custody_sign;
 GRANT custody_reads TO custody_serve;
 
 -- A server that several tenants share: every reader sees its own tenant's rows, whatever a query says. One policy and
@@ -55,8 +70,8 @@ CREATE ROW POLICY IF NOT EXISTS own_records ON custody.records FOR SELECT USING 
 CREATE ROW POLICY IF NOT EXISTS own_events ON custody.events FOR SELECT USING tenant = 'acme' TO custody_serve;
 CREATE ROW POLICY IF NOT EXISTS own_keys ON custody.event_keys FOR SELECT USING tenant = 'acme' TO custody_serve;
 CREATE ROW POLICY IF NOT EXISTS own_edges ON custody.edges FOR SELECT USING tenant = 'acme' TO custody_serve;
--- Once a table has a policy, a user that none names sees no row: the writer is named too.
-CREATE ROW POLICY IF NOT EXISTS all_records ON custody.records FOR SELECT USING 1 TO custody_ingest;
+-- Once a table has a policy, a user that none names sees no row: the writer and the signer are named too.
+CREATE ROW POLICY IF NOT EXISTS all_records ON custody.records FOR SELECT USING 1 TO custody_ingest, custody_sign;
 CREATE ROW POLICY IF NOT EXISTS all_events ON custody.events FOR SELECT USING 1 TO custody_ingest;
 CREATE ROW POLICY IF NOT EXISTS all_keys ON custody.event_keys FOR SELECT USING 1 TO custody_ingest;
 CREATE ROW POLICY IF NOT EXISTS all_edges ON custody.edges FOR SELECT USING 1 TO custody_ingest;

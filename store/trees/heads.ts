@@ -24,17 +24,19 @@ const headRow = z.object({
   leaf: z.string(),
 });
 const HEAD = 'place, topic, partition, origin, size, hex(root) AS root, hex(leaf) AS leaf';
+// Should a place ever be held twice, everybody takes the same one of the two.
+const IN_ORDER = 'ORDER BY place, tree_heads.made_at, tree_heads.origin, tree_heads.size LIMIT 1 BY place';
 
 /** Heads by place, from one up to, not including, another; in order. */
 export async function readHeads(reader: Reader, from: number, to: number): Promise<TreeHead[]> {
-  const sql = `SELECT ${HEAD} FROM tree_heads WHERE place >= {from:UInt64} AND place < {to:UInt64} ORDER BY place LIMIT 1 BY place`;
+  const sql = `SELECT ${HEAD} FROM tree_heads WHERE place >= {from:UInt64} AND place < {to:UInt64} ${IN_ORDER}`;
   return (await reader.read({ sql, params: { from, to }, row: headRow })).map(toHead);
 }
 
 /** Heads at these places, in order. */
 export async function readHeadsAt(reader: Reader, places: readonly number[]): Promise<TreeHead[]> {
   if (places.length === 0) return [];
-  const sql = `SELECT ${HEAD} FROM tree_heads WHERE has({places:Array(UInt64)}, place) ORDER BY place LIMIT 1 BY place`;
+  const sql = `SELECT ${HEAD} FROM tree_heads WHERE has({places:Array(UInt64)}, place) ${IN_ORDER}`;
   return (await reader.read({ sql, params: { places: places.map(String) }, row: headRow })).map(toHead);
 }
 

@@ -132,6 +132,7 @@ function isRetriable(error: unknown): boolean {
  */
 export function createAdmin(create: () => Admin): Asking {
   let current: Promise<Admin> | undefined;
+  let isClosed = false;
   async function connect(): Promise<Admin> {
     const client = create();
     await client.connect();
@@ -142,6 +143,8 @@ export function createAdmin(create: () => Admin): Asking {
   return {
     async ask(work) {
       for (let attempt = 1; ; attempt += 1) {
+        // Who still asks after the end must not open a connection that nobody would close: it would keep the process.
+        if (isClosed) throw new Problem('unavailable', 'the log is closed');
         const used = (current ??= connect());
         try {
           return await work(await used);
@@ -157,6 +160,7 @@ export function createAdmin(create: () => Admin): Asking {
       }
     },
     async close() {
+      isClosed = true;
       if (current) await drop(current);
       current = undefined;
     },

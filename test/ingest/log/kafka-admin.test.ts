@@ -36,3 +36,15 @@ test('one that is refused twice, or for good, ends as unavailable, and the next 
   expect(await admin.ask((client) => Promise.resolve(numberOf(client)))).toBe(4);
   await admin.close();
 });
+
+test('after the end nothing is connected any more, whoever still asks', async () => {
+  const { create, made, gone } = clients();
+  const admin = createAdmin(create);
+  const asking = admin.ask(async (client) => {
+    await admin.close();
+    throw Object.assign(moved(true), { number: numberOf(client) });
+  });
+  await expect(asking).rejects.toMatchObject({ code: 'unavailable' });
+  await expect(admin.ask((client) => Promise.resolve(client))).rejects.toMatchObject({ code: 'unavailable' });
+  expect([made.length, new Set(gone)]).toEqual([1, new Set([1])]);
+});

@@ -1,6 +1,7 @@
 import type { TestItem } from '../model/control.ts';
 import { parseStamp } from '../model/time.ts';
 import type { Micros } from '../model/time.ts';
+import { isNotAllowed } from './engine-error.ts';
 import { findEqualRun } from './queries/find-check-runs.ts';
 import type { Reader } from './query.ts';
 import type { Session } from './session.ts';
@@ -31,8 +32,9 @@ export interface CheckRow {
   readonly items: readonly TestItem[];
 }
 
-/** Items of one statement: some hundred kilobytes. */
+/** Items of one statement, and their bytes: a server bounds a value to 128 KiB where nobody set it otherwise. */
 const ITEMS_A_STATEMENT = 500;
+const BYTES_A_STATEMENT = 100_000;
 
 const INSERT_ITEMS = `INSERT INTO check_items (tenant, run, test, item, verdict, attribute, at, finding, stratum, aliases, evidence)
 SELECT {tenant:String}, {run:String}, {test:String}, JSONExtractString(row, 'item'), JSONExtractString(row, 'verdict'), JSONExtractString(row, 'attribute'),
@@ -49,6 +51,18 @@ SELECT {tenant:String}, {run:String}, fromUnixTimestamp64Micro({created:Int64}),
   JSONExtractString(row, 'excluded'), JSONExtractString(row, 'result'), JSONExtractString(row, 'reason'), JSONExtractString(row, 'digest'),
   JSONExtractString(row, 'itemsRun')
 FROM (SELECT arrayJoin(JSONExtractArrayRaw({rows:String})) AS row)`;
+
+/** Whether the user of the store may keep results. Adds nothing. Any other failure than that it may not stays one. */
+export async function mayStoreChecks(writer: Pick<Session, 'run'>): Promise<boolean> {
+  try {
+    for (const table of ['check_runs', 'check_items'])
+      await writer.run(`INSERT INTO ${table} (tenant) SELECT '' WHERE 0`);
+    return true;
+  } catch (error) {
+    if (isNotAllowed(error)) return false;
+    throw error;
+  }
+}
 
 /**
  * Stores the tests of one run: first the items, then all rows in one statement, so a run is there whole or not at all.
@@ -84,9 +98,19 @@ async function storeItems(
   place: { readonly tenant: string; readonly run: string; readonly test: string },
   items: readonly TestItem[],
 ): Promise<void> {
-  for (let start = 0; start < items.length; start += ITEMS_A_STATEMENT) {
-    const part = items.slice(start, start + ITEMS_A_STATEMENT);
-    const rows = part.map((item) => ({ attribute: '', stratum: '', ...item, at_us: parseStamp(item.at)?.at ?? 0 }));
-    await writer.run(INSERT_ITEMS, { ...place, rows: JSON.stringify(rows) });
+  let rows: string[] = [];
+  let bytes = 0;
+  const store = async (): Promise<void> => {
+    if (rows.length > 0) await writer.run(INSERT_ITEMS, { ...place, rows: `[${rows.join(',')}]` });
+    rows = [];
+    bytes = 0;
+  };
+  for (const item of items) {
+    const row = JSON.stringify({ attribute: '', stratum: '', ...item, at_us: parseStamp(item.at)?.at ?? 0 });
+    const more = Buffer.byteLength(row) + 1;
+    if (rows.length === ITEMS_A_STATEMENT || bytes + more > BYTES_A_STATEMENT) await store();
+    rows.push(row);
+    bytes += more;
   }
+  await store();
 }

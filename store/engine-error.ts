@@ -66,6 +66,12 @@ export function isUnknownTable(error: unknown): boolean {
   return codeOf(error) === '60';
 }
 
+/** Whether the server lets us in, and not do this: a right is missing, or the user may only read. */
+export function isNotAllowed(error: unknown): boolean {
+  const failure = failureOf(error);
+  return failure === 'denied' || failure === 'readonly';
+}
+
 function codeOf(error: unknown): string {
   const source = error instanceof Problem ? error.cause : error;
   return source instanceof Error && 'code' in source ? String(source.code) : '';

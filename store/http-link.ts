@@ -54,6 +54,12 @@ export function openHttpLink(options: HttpLinkOptions): Link {
       const bounded = startBy === 0 ? { query: sql, query_params: params } : inTimeOnly(sql, params, startBy);
       await tracked(options, doubts, startBy, async (query_id) => {
         const asked = { ...bounded, query_id, clickhouse_settings: { ...settings } };
+        if (startBy !== 0 && charsOf(params) > URL_CHARS) {
+          // A query is what the client sends with its values in the body; an INSERT bears the FORMAT that it puts behind.
+          const sent = await client.query({ ...asked, format: 'JSONEachRow', use_multipart_params: true });
+          whole(await sent.text(), sent.response_headers);
+          return;
+        }
         const answer = await client.exec(asked);
         whole((await collect(answer.stream)).toString('latin1'), answer.response_headers);
       });
@@ -74,6 +80,15 @@ export function openHttpLink(options: HttpLinkOptions): Link {
     recover: () => doubts.settle(),
     close: () => client.close(),
   };
+}
+
+// A server takes 1 MiB of address, and a character may be nine of it.
+const URL_CHARS = 32 * 1_024;
+
+function charsOf(params: Record<string, unknown>): number {
+  let chars = 0;
+  for (const value of Object.values(params).flat()) chars += typeof value === 'string' ? value.length + 1 : 24;
+  return chars;
 }
 
 /** Whether a statement makes rows of its own parameters, and has no condition yet that another could not be put behind. */

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { crcOf, createDigest, readDigest, sameDigest } from '../../store/digest.ts';
 import { ensureRows } from '../../store/ensure-rows.ts';
 import { derivedRange } from '../../store/log-state.ts';
-import { openServerReader, openServerStore } from '../../store/server-store.ts';
+import { openServerStore, openServerWriter } from '../../store/server-store.ts';
 import type { StoreServer } from '../../store/settings.ts';
 import { EDGES } from '../../store/tables.ts';
 
@@ -91,6 +91,16 @@ try {
     await store.writer.run('ALTER TABLE edges DELETE WHERE ref % 2 = 0 SETTINGS mutations_sync = 2');
     return (await ensureRows(store.writer, rows, { fresh: false, replace: true })) === 1;
   });
+  await check('large values of an insert arrive in the body of the request', async () => {
+    const finding = 'x'.repeat(120_000);
+    const adding = await openServerWriter({ server });
+    const sql = 'INSERT INTO check_items (tenant, finding) SELECT {tenant:String}, {finding:String}';
+    await adding.writer.run(sql, { tenant: 'check', finding });
+    await adding.close();
+    const count = "SELECT count() AS n FROM check_items WHERE tenant = 'check' AND length(finding) = 120000";
+    const [found] = await store.writer.read({ sql: count, params: {}, row: anything });
+    return String(found?.['n']) === '1';
+  });
   await check('an insert that begins too late does nothing, and is not taken for done', async () => {
     const late = await openServerStore({ server, startWithinMs: -60_000 });
     await late.writer.run('TRUNCATE TABLE edges');
@@ -115,7 +125,7 @@ try {
     return lost && performance.now() - began < 30_000 && String(found?.['n']) === '0';
   });
   await check('a reader cannot write, nor lift its limits', async () => {
-    const reading = await openServerReader({ server });
+    const reading = await openServerWriter({ server });
     const own = await reading.openReader({ resultRows: 10 });
     const fails = async (sql: string): Promise<boolean> =>
       own.read({ sql, params: {}, row: anything }).then(

@@ -37,6 +37,14 @@ export interface Undecodable {
 export interface AppendedRange<T extends Topic = Family> extends TopicPartition<T> {
   readonly firstOffset: number;
   readonly lastOffset: number;
+  /** Where the log stamps records by a clock of its own: what they were stamped with, in their order. Absent elsewhere. */
+  readonly stamps?: readonly LogStamp[];
+}
+
+/** So many records, one after another, that the log stamped with one moment, milliseconds UTC. */
+export interface LogStamp {
+  readonly records: number;
+  readonly atMs: number;
 }
 
 /** What a reader does with what it is given. */

@@ -2,6 +2,7 @@ import type { LoggedRecord } from './event-log.ts';
 import { readVarint } from './kafka-numbers.ts';
 import type { Cursor } from './kafka-numbers.ts';
 import type { KafkaMessage } from './kafka-records.ts';
+import { receivedAt } from './received-at.ts';
 
 /**
  * When Custody received the record, milliseconds UTC. Topics stamp what they take with their own clock, so that retention
@@ -103,8 +104,7 @@ export function recordOf(message: KafkaMessage): LoggedRecord {
   const claimed = received === undefined ? undefined : stampOf(received);
   return {
     offset: Number(message.offset),
-    // A record cannot have been received after the log had it.
-    timestampMs: claimed === undefined || claimed > stamped ? stamped : claimed,
+    timestampMs: claimed === undefined ? stamped : receivedAt(claimed, stamped),
     key: message.key ?? '',
     value: message.value ?? Buffer.alloc(0),
     headers,

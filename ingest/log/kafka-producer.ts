@@ -1,7 +1,7 @@
 import type { Kafka, Message, Producer } from 'kafkajs';
 import { Problem } from '../../model/problem.ts';
 import type { Topic } from '../../model/source.ts';
-import type { AppendedRange, LogRecord, TopicPartition } from './event-log.ts';
+import type { AppendedRange, LogRecord, LogStamp, TopicPartition } from './event-log.ts';
 import { GZIP } from './kafka-client.ts';
 import { RECEIVED_HEADER } from './kafka-headers.ts';
 
@@ -19,10 +19,16 @@ export interface KafkaWriterOptions {
   readonly maxBatchBytes: (topic: Topic) => number;
 }
 
+/** What the brokers told of a send: the offset of its first record, and their own stamp where they made one. */
+interface Sent {
+  readonly firstOffset: number;
+  readonly stampMs: number | undefined;
+}
+
 interface Job {
   readonly messages: readonly Message[];
   readonly bytes: number;
-  readonly resolve: (firstOffset: number) => void;
+  readonly resolve: (sent: Sent) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -58,7 +64,7 @@ export function createKafkaWriter(options: KafkaWriterOptions): KafkaWriter {
     queue.isRunning = false;
   }
 
-  function send(place: TopicPartition<Topic>, { messages, bytes }: Chunk): Promise<number> {
+  function send(place: TopicPartition<Topic>, { messages, bytes }: Chunk): Promise<Sent> {
     const name = `${place.topic}/${place.partition}`;
     const queue = queues.get(name) ?? { jobs: [], isRunning: false };
     queues.set(name, queue);
@@ -76,12 +82,15 @@ export function createKafkaWriter(options: KafkaWriterOptions): KafkaWriter {
   ): Promise<AppendedRange<T>> {
     let first: number | undefined;
     let last = -1;
+    const stamps: LogStamp[] = [];
     for (const chunk of cutRecords(records, options.maxBatchBytes(place.topic))) {
-      const at = await send(place, chunk);
-      first ??= at;
-      last = at + chunk.messages.length - 1;
+      const { firstOffset, stampMs } = await send(place, chunk);
+      first ??= firstOffset;
+      last = firstOffset + chunk.messages.length - 1;
+      if (stampMs !== undefined) stamps.push({ records: chunk.messages.length, atMs: stampMs });
     }
-    return { topic: place.topic, partition: place.partition, firstOffset: first ?? 0, lastOffset: last };
+    const range = { topic: place.topic, partition: place.partition, firstOffset: first ?? 0, lastOffset: last };
+    return stamps.length === 0 ? range : { ...range, stamps };
   }
 
   return {
@@ -117,14 +126,21 @@ async function sendJobs(producers: Producers, topic: string, partition: number, 
     const [answer] = await producers.send(topic, messages, bytes <= COMPRESSED_BYTES);
     let next = Number(answer?.baseOffset);
     if (!Number.isSafeInteger(next) || next < 0) throw new Problem('internal', 'Kafka told no offset for what it took');
+    const stampMs = stampOf(answer?.logAppendTime);
     for (const job of jobs) {
-      job.resolve(next);
+      job.resolve({ firstOffset: next, stampMs });
       next += job.messages.length;
     }
   } catch (error) {
     const problem = error instanceof Problem ? error : new Problem('unavailable', 'Kafka did not take it', {}, error);
     for (const job of jobs) job.reject(problem);
   }
+}
+
+/** The brokers' stamp of a send, milliseconds UTC; -1 says that they keep the sender's. */
+function stampOf(text: string | undefined): number | undefined {
+  const stamp = Number(text ?? -1);
+  return Number.isSafeInteger(stamp) && stamp >= 0 ? stamp : undefined;
 }
 
 interface Chunk {
@@ -161,7 +177,11 @@ function messageOf({ key, value, headers, timestampMs }: LogRecord): Message {
 }
 
 interface Producers {
-  send(topic: string, messages: Message[], compress: boolean): Promise<{ readonly baseOffset?: string }[]>;
+  send(
+    topic: string,
+    messages: Message[],
+    compress: boolean,
+  ): Promise<{ readonly baseOffset?: string; readonly logAppendTime?: string }[]>;
   close(): Promise<void>;
 }
 

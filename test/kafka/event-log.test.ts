@@ -1,4 +1,6 @@
-import { describeEventLog } from '../contracts/event-log.ts';
+import { expect, test } from 'vitest';
+import { receivedAt } from '../../ingest/log/received-at.ts';
+import { describeEventLog, readSome, record } from '../contracts/event-log.ts';
 import { describeOnKafka, openTestLog, testTopics } from '../support/kafka-fixture.ts';
 
 describeOnKafka('the log on Kafka', { brokers: 1 }, (kafka) => {
@@ -14,5 +16,20 @@ describeOnKafka('the log on Kafka', { brokers: 1 }, (kafka) => {
       },
       dispose: () => log.close(),
     };
+  });
+
+  test('the door knows when each record counts as received, also where its clock is ahead of the broker', async () => {
+    const log = await openTestLog(kafka.addresses(), ['okta.log']);
+    const [ahead, behind] = [Date.now() + 3_600_000, Date.now() - 3_600_000];
+    const given = [ahead, behind].map((timestampMs) => record('x', { timestampMs }));
+    const range = await log.append('okta.log', 'a', given);
+    const read = (await readSome(log, 2)).flatMap(({ records }) => records);
+    const [stamp] = range.stamps ?? [];
+    expect(stamp).toMatchObject({ records: 2 });
+    expect(read.map(({ timestampMs }) => timestampMs)).toEqual([stamp?.atMs, behind]);
+    expect(read.map(({ timestampMs }) => timestampMs)).toEqual(
+      given.map(({ timestampMs }) => receivedAt(timestampMs, stamp?.atMs)),
+    );
+    await log.close();
   });
 });

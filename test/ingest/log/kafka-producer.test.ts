@@ -2,13 +2,14 @@ import type { Kafka, Message } from 'kafkajs';
 import { describe, expect, test } from 'vitest';
 import { createKafkaWriter } from '../../../ingest/log/kafka-producer.ts';
 import type { KafkaWriter } from '../../../ingest/log/kafka-producer.ts';
+import { stampsOf } from '../../../ingest/log/received-at.ts';
 import { record } from '../../contracts/event-log.ts';
 
 type Send = (request: {
   topic: string;
   messages: Message[];
   compression?: number;
-}) => Promise<{ baseOffset: string }[]>;
+}) => Promise<{ baseOffset: string; logAppendTime?: string | undefined }[]>;
 
 /** A client of which only the producer is there. It tells who was made, and who was let go. */
 function fakeKafka(send: (producer: number) => Send): { kafka: Kafka; made: number[]; gone: number[] } {
@@ -51,6 +52,19 @@ describe('what is sent to Kafka', () => {
     ]);
     await writer.close();
     await expect(writer.append(PLACE, [record('d')])).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
+  test('what the brokers stamped is told send by send, and not where they keep the stamp of the sender', async () => {
+    const stamps = ['1760000000500', '1760000000900', '-1'];
+    const { kafka } = fakeKafka(() => () => Promise.resolve([{ baseOffset: '0', logAppendTime: stamps.shift() }]));
+    const writer = write(kafka);
+    const large = Array.from({ length: 12 }, () => record('', { value: Buffer.alloc(100_000) }));
+    const { stamps: told } = await writer.append(PLACE, large);
+    expect(told?.map(({ atMs }) => atMs)).toEqual([1_760_000_000_500, 1_760_000_000_900]);
+    expect(stampsOf(told, 12)?.filter((one) => one === 1_760_000_000_500).length).toBe(told?.[0]?.records);
+    expect([stampsOf(told, 11), stampsOf(undefined, 2)]).toEqual([undefined, [undefined, undefined]]);
+    expect((await writer.append(PLACE, [record('a')])).stamps).toBeUndefined();
+    await writer.close();
   });
 
   test('no send is larger than a megabyte, but for a record that is; that one is not compressed', async () => {

@@ -13,6 +13,7 @@ import type { StoredEvent, StoredKey } from '../store/stored-event.ts';
 import { tellEvent } from './chains/build-chain.ts';
 import { nameEvents } from './chains/load-events.ts';
 import { NO_AS_OF_MS } from './chains/load-graph.ts';
+import { readCheckpoint } from '../store/trees/heads.ts';
 import { proveRecord } from './log/prove.ts';
 import { readEventsNamed } from './chains/read-events.ts';
 import type { Rules } from './chains/rules.ts';
@@ -76,10 +77,12 @@ export async function readEventDetail(
     facts: event.facts,
     unread: event.unread,
     record: showRecord(record),
-    proof: await proveRecord(reader, placeOfRecord(record), {
-      offset: Number(record.offset),
-      leaf: Buffer.from(record.leaf, 'hex'),
-    }),
+    proof: await proveRecord(
+      reader,
+      placeOfRecord(record),
+      { offset: Number(record.offset), leaf: Buffer.from(record.leaf, 'hex') },
+      await readCheckpoint(reader),
+    ),
     deliveries: again.map((row) => ({
       ref: row.ref,
       disposition: row.disposition,

@@ -7,22 +7,36 @@ import type { LocalIndex, NotedLog } from '../ingest/log/local-index.ts';
 import { openNotes } from '../ingest/log/noted-log.ts';
 import type { KafkaSettings } from '../ingest/settings.ts';
 import type { WorkerDeps } from '../ingest/worker/worker.ts';
+import type { LogKeys } from '../ledger/evidence.ts';
+import type { SigningKey } from '../ledger/signing-key.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Store } from '../store/clickhouse.ts';
 import type { StoredPartition } from '../store/log-state.ts';
-import { openServerReader } from '../store/server-store.ts';
-import type { ReadStore } from '../store/server-store.ts';
+import { mayStoreChecks } from '../store/check-runs.ts';
+import { openServerWriter } from '../store/server-store.ts';
 import type { StoreServer } from '../store/settings.ts';
 import type { Health } from './health.ts';
 import type { createClosing } from './listen.ts';
 import type { Metrics } from './metrics.ts';
 import { openLogHolder, openRemoteLogHolder } from './log-holder.ts';
 import type { LogHolder } from './log-holder.ts';
+import { NOT_ALLOWED } from './record-checks.ts';
 import { createRemoteCarrier } from './remote-carrier.ts';
+import { createSignedWait } from './remote-signer.ts';
 import { untilThere } from './until-there.ts';
 import { createWorkerHolder } from './worker-holder.ts';
 import type { Carrier, WorkerHolder } from './worker-holder.ts';
+
+/** What makes the answers of a server in a cluster evidence; each may be missing, and what hangs on it then is. */
+export interface ClusterEvidence {
+  /** The public keys of the signer (`custody sign --keys`). */
+  readonly signer?: LogKeys | undefined;
+  /** The key of this server's packs and receipts, the same for all servers; that of its folder if left out. */
+  readonly key?: SigningKey | undefined;
+  /** The key of the workers' salts, 32 bytes. */
+  readonly saltKey?: Buffer | undefined;
+}
 
 export interface BackingDeps {
   readonly folder: Folder;
@@ -34,6 +48,7 @@ export interface BackingDeps {
   readonly clickhouse?: StoreServer | undefined;
   /** This server runs the polls of the policy file, where others fill the store; where it fills it itself, it always does. */
   readonly polls?: boolean | undefined;
+  readonly evidence?: ClusterEvidence | undefined;
   readonly logger: FastifyBaseLogger;
   readonly health: Health;
   readonly metrics: () => Metrics;
@@ -47,7 +62,7 @@ export interface Backing {
   readonly index: LocalIndex | undefined;
   /** Where polls keep how far they are, if they are run here. */
   readonly notes: NotedLog | undefined;
-  readonly store: Store | ReadStore;
+  readonly store: Store;
   readonly carrier: Carrier;
   /** The worker, where it is in this process. */
   readonly holder: WorkerHolder | undefined;
@@ -59,12 +74,23 @@ export interface Backing {
 export async function openBacking(deps: BackingDeps): Promise<Backing> {
   const { closing, folder, clickhouse } = deps;
   if (clickhouse) {
-    const store = await waited(deps, () => openServerReader({ server: clickhouse }));
+    const store = await waited(deps, () => openServerWriter({ server: clickhouse }));
     closing.add(() => store.close());
+    if (!(await waited(deps, () => mayStoreChecks(store.writer)))) deps.logger.warn(NOT_ALLOWED);
     const log = await openLog(deps, deps.polls === true);
     const carrier = createRemoteCarrier({ reader: store.reader, log: log.log, signal: deps.signal });
     const sealed = (): Promise<void> => carrier.sealed();
-    const trees = await openRemoteLogHolder({ folder: folder.path, tenant: deps.policy.tenant, sealed });
+    const covered = createSignedWait(store.reader, deps.signal);
+    const signed = (): Promise<void> => sealed().then(covered);
+    const { signer, key: own } = deps.evidence ?? {};
+    const trees = await openRemoteLogHolder({
+      folder: folder.path,
+      tenant: deps.policy.tenant,
+      sealed,
+      signed,
+      signer,
+      own,
+    });
     return { ...log, store, carrier, holder: undefined, trees };
   }
   const { openStore } = await import('../store/clickhouse.ts');

@@ -2,11 +2,12 @@ import type { Reader } from '../store/query.ts';
 import type { StoredPartition } from '../store/log-state.ts';
 import type { Store } from '../store/clickhouse.ts';
 import type { LogKeys } from '../ledger/evidence.ts';
-import { openSigningKeys } from '../ledger/signing-key.ts';
+import { fromJwk, openSigningKeys } from '../ledger/signing-key.ts';
 import type { PublicLogKey, SigningKey } from '../ledger/signing-key.ts';
+import type { TrustedLog } from '../ledger/verify-evidence.ts';
 import { openTreeKeeper } from '../ingest/trees/tree-keeper.ts';
 import type { SealState, TreeKeeper } from '../ingest/trees/tree-keeper.ts';
-import { publishedOf } from './log-keys.ts';
+import { joinKeys, publishedOf } from './log-keys.ts';
 import { openSignerState } from './signer-state.ts';
 import { startSigning } from './signing-loop.ts';
 import type { Problem } from '../model/problem.ts';
@@ -20,18 +21,20 @@ export interface LogHolderOptions {
   readonly onFault: (problem: Problem, place?: StoredPartition) => void;
 }
 
-/** The trees of this process, the key of the log, and what it signs. */
+/** The trees of this process, its key, what it signs, and whose signatures it believes. */
 export interface LogHolder {
   readonly key: SigningKey;
-  /** All keys of the log, those that no longer sign included. */
+  /** All keys that sign receipts, those that no longer do included. */
   readonly keys: readonly PublicLogKey[];
   readonly published: LogKeys;
+  /** Whose checkpoints are believed; undefined where it is not known who signs. */
+  readonly trusted: TrustedLog | undefined;
   readonly covered: TreeKeeper['covered'];
   /** How the seals of this process fare; undefined where others keep the trees. */
   readonly seals: () => SealState | undefined;
   /** Resolves when what is stored and was told is sealed (ingest/trees/tree-keeper.ts). */
   sealed(): Promise<void>;
-  /** The same, and signs a checkpoint over it, where this process signs. */
+  /** The same, and a checkpoint is signed over it: here, or by the signer that is waited for, where it is known. */
   signed(): Promise<void>;
   /** Seals and signs what is there, for some seconds at most. */
   close(): Promise<void>;
@@ -65,6 +68,7 @@ export async function openLogHolder(options: LogHolderOptions): Promise<LogHolde
     key: active,
     keys: [active, ...retired],
     published,
+    trusted: published,
     covered(place, end, writerEpoch) {
       lastCoveredMs = performance.now();
       keeper.covered(place, end, writerEpoch);
@@ -84,21 +88,30 @@ export async function openLogHolder(options: LogHolderOptions): Promise<LogHolde
 }
 
 /**
- * The key of a server that reads what others store: it signs packs, and no checkpoint. `sealed` waits for the seals of
- * those who keep the trees.
+ * The keys of a server that reads what others store: its own signs packs and receipts, and no checkpoint; `signer` are the
+ * public keys of the one who signs those. `sealed` and `signed` wait for the others. `own` in place of the folder's key.
  */
 export async function openRemoteLogHolder(
-  options: Pick<LogHolderOptions, 'folder' | 'tenant'> & { readonly sealed: () => Promise<void> },
+  options: Pick<LogHolderOptions, 'folder' | 'tenant'> & {
+    readonly sealed: () => Promise<void>;
+    readonly signed: () => Promise<void>;
+    readonly signer?: LogKeys | undefined;
+    readonly own?: SigningKey | undefined;
+  },
 ): Promise<LogHolder> {
+  const { tenant, signer, sealed, signed } = options;
   const { active, retired } = await openSigningKeys(options.folder);
+  const key = options.own ?? active;
+  const published = joinKeys(publishedOf(tenant, [key, ...(options.own ? [active] : []), ...retired]), signer);
   return {
-    key: active,
-    keys: [active, ...retired],
-    published: publishedOf(options.tenant, [active, ...retired]),
+    key,
+    keys: published.keys.flatMap((jwk) => fromJwk(jwk) ?? []),
+    published,
+    trusted: signer && { origin: signer.origin, verifiers: signer.verifiers },
     covered: () => undefined,
     seals: () => undefined,
-    sealed: options.sealed,
-    signed: options.sealed,
+    sealed,
+    signed: signer ? signed : sealed,
     close: () => Promise.resolve(),
   };
 }

@@ -74,12 +74,14 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     labelNames: ['method', 'route', 'status'],
     registers,
   });
-  const looks = [addGauges(deps, registers), ...(deps.signing ? [addSigning(deps.signing, registers)] : [])];
+  const look = addGauges(deps, registers);
+  const lookAtSigning = deps.signing ? addSigning(deps.signing, registers) : undefined;
 
   return {
     contentType: register.contentType,
     async text() {
-      for (const look of looks) await look();
+      await look();
+      lookAtSigning?.();
       return register.metrics();
     },
     batch({ partition: { topic }, records: stored, events: derived, ends, milliseconds }) {

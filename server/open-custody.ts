@@ -17,14 +17,13 @@ import type { Micros } from '../model/time.ts';
 import { checkSignerFiles, openPdfSigner } from '../reports/sign/open-signer.ts';
 import type { SignerFiles } from '../reports/sign/open-signer.ts';
 import type { Store } from '../store/clickhouse.ts';
-import type { ReadStore } from '../store/server-store.ts';
 import type { StoreServer } from '../store/settings.ts';
 import { openAccessLog } from './access-log.ts';
 import type { AccessLog } from './access-log.ts';
 import { createLocalAuthorize, createOidcAuthorize, firstOf } from './authorize.ts';
 import type { OidcSettings } from './authorize.ts';
 import { openBacking } from './backing.ts';
-import type { Backing } from './backing.ts';
+import type { Backing, ClusterEvidence } from './backing.ts';
 import { createApp, createLogger } from './create-app.ts';
 import type { AppOptions, Route } from './create-app.ts';
 import { createHealth } from './health.ts';
@@ -58,6 +57,8 @@ export interface CustodyOptions {
   readonly clickhouse?: StoreServer | undefined;
   /** With `clickhouse`: this server runs the polls of the policy file, and it alone. */
   readonly polls?: boolean | undefined;
+  /** What the server of a cluster is given for checkpoints and receipts; with `clickhouse` only. */
+  readonly evidence?: ClusterEvidence | undefined;
   /** Ends the wait for servers that are not there yet. */
   readonly signal?: AbortSignal | undefined;
   /** Told on closing how many accesses to the evidence could not be recorded, where there are any. */
@@ -73,7 +74,7 @@ export interface Custody {
   readonly routes: readonly Route[];
   /** What Custody fetches itself; nothing is fetched in the background before `start`. Absent where another process does. */
   readonly polls: PollService | undefined;
-  readonly store: Store | ReadStore;
+  readonly store: Store;
   readonly health: Health;
   readonly metrics: Metrics;
   /** The local bearer token; it stands in `tokenFile`, which only its owner can read. */
@@ -103,7 +104,7 @@ export async function openCustody(options: CustodyOptions): Promise<Custody> {
     const logger = createLogger(options.logTo === 'nowhere' ? 'silent' : (options.logLevel ?? 'info'));
     const folder = takeFolder(options.folder);
     closing.add(() => folder.release());
-    const saltKey = await openSaltKey(folder.path);
+    const saltKey = options.evidence?.saltKey ?? (await openSaltKey(folder.path));
     const signerFiles = readSignerFiles();
     if (signerFiles) await checkSignerFiles(signerFiles);
     const health = createHealth();
@@ -201,6 +202,14 @@ interface Parts {
   readonly now: () => Micros;
 }
 
+/**
+ * Where others store the records, a receipt can be given only with the salt key that they hash by, and only where it can
+ * be redeemed later.
+ */
+function givesReceipts({ clickhouse, evidence }: CustodyOptions): boolean {
+  return clickhouse === undefined || (evidence?.saltKey !== undefined && evidence.signer !== undefined);
+}
+
 function appOptions(options: CustodyOptions, parts: Parts): AppOptions {
   const local = createLocalAuthorize(parts.token);
   const { now } = parts;
@@ -221,6 +230,7 @@ function appOptions(options: CustodyOptions, parts: Parts): AppOptions {
     logger: parts.logger,
     saltKey: parts.saltKey,
     holder: parts.backing.trees,
+    givesReceipts: givesReceipts(options),
     reportsFolder: join(parts.folder.path, 'reports'),
     pdfSigner: () => openPdfSigner(parts.folder.path, parts.signerFiles, organisation, now() / 1_000),
     cursorKey: Buffer.from(hkdfSync('sha256', parts.saltKey, '', 'custody cursor', 32)),

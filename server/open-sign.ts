@@ -37,7 +37,8 @@ export interface SignProcess {
   /** Where `/healthz`, `/readyz` and `/metrics` are. */
   readonly url: string;
   readonly health: Health;
-  readonly sign: SigningLoop['sign'];
+  /** Signs at once what is there. */
+  readonly sign: () => Promise<void>;
   /** Signs what is there once more, if the store answers, and gives the folder back. */
   close(): Promise<void>;
 }
@@ -83,10 +84,10 @@ export async function openSign(options: SignOptions): Promise<SignProcess> {
         health.set('signing_stopped', fault !== undefined && fault.code !== 'unavailable');
       },
     });
-    const { stop } = signing;
-    closing.add(() => Promise.race([stop(), sleep(STOP_MS, undefined, { ref: false })]));
+    const loop = signing;
+    closing.add(() => Promise.race([loop.stop(), sleep(STOP_MS, undefined, { ref: false })]));
     health.set('starting', false);
-    return { url, health, sign: signing.sign, close: closing.close };
+    return { url, health, sign: () => loop.sign(), close: closing.close };
   } catch (error) {
     await closing.close();
     throw error;

@@ -19,7 +19,7 @@ export interface PackBuildDeps {
   readonly policy: Policy;
   readonly version: string;
   readonly holder: LogHolder;
-  /** None where this process only reads its store: the pack holds its results itself. */
+  /** Where the user of the store may not keep results the pack holds them itself. */
   readonly record: RecordCheck | undefined;
   readonly pdfSigner?: (() => Promise<PdfSigner>) | undefined;
 }
@@ -43,7 +43,7 @@ function packSources({ policy, holder, record, pdfSigner }: PackBuildDeps, reade
         { reader, policy, ledger: ledgerOf(reader, policy, holder) },
         { framework, ...period },
       );
-      await record?.(pack.check, { framework, ...period });
+      await record?.(pack.check, { framework, ...period }).catch(ifNotAllowed);
       return pack;
     },
     async trace(key, asOf) {
@@ -63,6 +63,10 @@ function packSources({ policy, holder, record, pdfSigner }: PackBuildDeps, reade
     ledger: ({ asOf, checkpoint }) =>
       readPackLedger({ reader, tenant: policy.tenant, holder }, Math.floor(microsOf(asOf) / 1_000), checkpoint),
   };
+}
+
+function ifNotAllowed(error: unknown): void {
+  if (!(error instanceof Problem) || error.code !== 'forbidden') throw error;
 }
 
 function microsOf(text: string): Micros {

@@ -7,6 +7,7 @@ import { NO_AS_OF_MS } from '../query/chains/load-graph.ts';
 import { readEventsNamed } from '../query/chains/read-events.ts';
 import { coveringCheckpoint } from '../query/log/covering.ts';
 import { proveConsistency } from '../query/log/prove.ts';
+import { checkSigned } from '../query/log/signed-checkpoint.ts';
 import type { PackLedger, PackRecord } from '../reports/pack/ledger-files.ts';
 import { findReceivedEnds, findRecordBytes } from '../store/queries/find-record-bytes.ts';
 import type { RecordBytesRow } from '../store/queries/find-record-bytes.ts';
@@ -21,7 +22,7 @@ import type { LogHolder } from './log-holder.ts';
 export interface PackLedgerDeps {
   readonly reader: Reader;
   readonly tenant: string;
-  readonly holder: Pick<LogHolder, 'key' | 'published' | 'signed'>;
+  readonly holder: Pick<LogHolder, 'key' | 'published' | 'trusted' | 'signed'>;
 }
 
 /** Events that are asked for at once, and records whose proofs are made at once. */
@@ -30,7 +31,8 @@ const RECORDS_AT_ONCE = 200;
 
 /**
  * The signed log as a pack needs it, as of a moment: against the first checkpoint that covers all that was received by
- * then (and is not smaller than the one that a reader kept), so that the same report later has the same proofs. Throws
+ * then (and is not smaller than the one that a reader kept), so that the same report later has the same proofs; without one
+ * where it is not known who signs. Throws
  * `invalid_request` if the checkpoint that was kept is not of this log.
  */
 export async function readPackLedger(deps: PackLedgerDeps, asOfMs: number, held?: string): Promise<PackLedger> {
@@ -39,7 +41,9 @@ export async function readPackLedger(deps: PackLedgerDeps, asOfMs: number, held?
   await holder.signed();
   const kept = held === undefined ? undefined : heldSize(held, origin);
   const ends = await reader.read(findReceivedEnds(tenant, asOfMs));
-  const checkpoint = await coveringCheckpoint(reader, ends, kept ?? 0);
+  const { trusted } = holder;
+  const covering = trusted && (await coveringCheckpoint(reader, ends, kept ?? 0));
+  const checkpoint = trusted && covering && checkSigned(covering, trusted);
   const heads = new Map<string, TreeHead>();
   for (const tree of checkpoint ? ends : []) {
     const head = await findHead(reader, tree, checkpoint?.size ?? 0, 0);

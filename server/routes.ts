@@ -33,7 +33,6 @@ import { createRebuildApi } from './rebuild-api.ts';
 import { ledgerOf } from './check-ledger.ts';
 import type { LogHolder } from './log-holder.ts';
 import { createCheckRecorder } from './record-checks.ts';
-import type { RecordCheck } from './record-checks.ts';
 import { tellRedraws } from './tell-redraws.ts';
 import { createReplayApi } from './replay-api.ts';
 import type { Metrics } from './metrics.ts';
@@ -50,10 +49,11 @@ export interface RoutesDeps {
   readonly index?: LocalIndex | undefined;
   /** Where polls keep how far they are; absent where another process runs them. */
   readonly notes?: NotedLog | undefined;
-  /** Without a writer the results of checks are not kept, and no receipt is given: others have the salt of the leaves. */
-  readonly store: Pick<Store, 'reader'> & Partial<Pick<Store, 'writer'>>;
+  readonly store: Pick<Store, 'reader' | 'writer'>;
   readonly worker: Carrier;
   readonly saltKey: Uint8Array;
+  /** Whether the door signs receipts: not where others have the salt of the leaves. */
+  readonly givesReceipts: boolean;
   readonly holder: LogHolder;
   /** The bodies that are being taken in. */
   readonly inFlight?: InFlight | undefined;
@@ -85,7 +85,7 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
       hindrances: () => hindrancesOf(deps),
     }),
   );
-  const record = recorderOf(deps);
+  const record = createCheckRecorder(deps);
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', async (request) => void (await authorize(request.headers.authorization, 'read')));
     const { metrics } = deps;
@@ -105,8 +105,8 @@ export async function addRoutes(app: FastifyInstance, deps: RoutesDeps): Promise
   const said = { reader, policy, authorize, self, settle: createSettle(worker.worker, deps.store.reader), now };
   await app.register(createDispositionsApi(said));
   await app.register(createGapsApi(said));
-  const { keys, published } = holder;
-  await app.register(createLogApi({ reader: deps.store.reader, tenant, authorize, keys, published, now }));
+  const { keys, published, trusted } = holder;
+  await app.register(createLogApi({ reader: deps.store.reader, tenant, authorize, keys, published, trusted, now }));
   const jobs = await createReportJobs({
     folder: deps.reportsFolder,
     build: createPackBuild({ ...deps, record }, reader),
@@ -135,7 +135,7 @@ async function addDoors(app: FastifyInstance, deps: RoutesDeps, reader: Reader):
     adapterFor,
     scan: scanDelivery,
     now,
-    ...(deps.store.writer ? { signReceipt: receiptSigner(deps) } : {}),
+    ...(deps.givesReceipts ? { signReceipt: receiptSigner(deps) } : {}),
     settle: createSettle(worker.worker, deps.store.reader),
     idle: () => worker.worker().idle(),
     authorize,
@@ -154,13 +154,6 @@ async function addDoors(app: FastifyInstance, deps: RoutesDeps, reader: Reader):
   const polls = createPolls({ intake: { ...intake, notes }, secrets: deps.secrets, reader, logger: app.log });
   await app.register(pollRoutes(polls, authorize));
   return polls;
-}
-
-/** Results are kept beside the evidence; a server that may only read answers them and keeps none. */
-/** None where this process only reads its store. */
-function recorderOf({ store, policy, now, version }: RoutesDeps): RecordCheck | undefined {
-  const { reader, writer } = store;
-  return writer && createCheckRecorder({ store: { reader, writer }, policy, now, version });
 }
 
 function receiptSigner({ policy, saltKey, holder }: RoutesDeps): ReturnType<typeof createReceiptSigner> {

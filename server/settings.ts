@@ -76,6 +76,26 @@ export function readSaltKeyFile(env: NodeJS.ProcessEnv = process.env): string | 
   return path === '' ? undefined : path;
 }
 
+/** Files that make the answers of `custody serve` evidence; undefined where none is named. */
+export interface EvidenceFiles {
+  /** `CUSTODY_LOG_KEYS_FILE`: the public keys of the signer. */
+  readonly logKeys: string | undefined;
+  /** `CUSTODY_SERVER_KEY_FILE`: the key of packs and receipts that all servers share, Ed25519, PKCS#8 in PEM. */
+  readonly serverKey: string | undefined;
+  /** `CUSTODY_SALT_KEY_FILE`: the key of the workers. */
+  readonly saltKey: string | undefined;
+}
+
+/** Reads where they are. */
+export function readEvidenceFiles(env: NodeJS.ProcessEnv = process.env): EvidenceFiles {
+  const path = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
+  return {
+    logKeys: path('CUSTODY_LOG_KEYS_FILE'),
+    serverKey: path('CUSTODY_SERVER_KEY_FILE'),
+    saltKey: readSaltKeyFile(env),
+  };
+}
+
 /**
  * `CUSTODY_REPORT_KEY_FILE` and `CUSTODY_REPORT_CERTIFICATE_FILE`: the operator's own key and certificate for the signature
  * inside report.pdf, in PEM. Undefined where neither is named; one without the other is refused.

@@ -19,8 +19,8 @@ export interface ServerStoreOptions {
   readonly startWithinMs?: number;
 }
 
-/** What a process gets that may read and no more. */
-export type ReadStore = Pick<Store, 'reader' | 'openReader' | 'close'>;
+/** What may read and no more. */
+type ReadStore = Pick<Store, 'reader' | 'openReader' | 'close'>;
 
 const START_WITHIN_MS = 5_000;
 // A reader's answer may be on its way for so long after the engine has ended it.
@@ -40,18 +40,10 @@ export async function openServerStore(options: ServerStoreOptions): Promise<Stor
   });
 }
 
-/** The same for a process that only reads; `unavailable` until another one has made the tables of this version. */
-export async function openServerReader(options: ServerStoreOptions): Promise<ReadStore> {
-  return opening(options.server, async (client) => {
-    const store = await readStore(options, client);
-    await checkMigrated(store.reader);
-    return store;
-  });
-}
-
 /**
- * The same for a process that adds rows of its own and makes no table: the signer, and a server that keeps the results of
- * checks. What its user may not do shows at the statement (`store/engine-error.ts`, `denied`).
+ * The same for a process that makes no table: it reads, and adds at most rows of its own, as the signer does and a server
+ * that keeps the results of checks. `unavailable` until another one has made the tables of this version. What its user may
+ * not do shows at the statement (`store/engine-error.ts`, `denied`).
  */
 export async function openServerWriter(options: ServerStoreOptions): Promise<Store> {
   return opening(options.server, async (client) => {

@@ -16,11 +16,29 @@ CREATE SETTINGS PROFILE IF NOT EXISTS custody_writer SETTINGS
     async_insert = 0 CONST,
     http_max_field_value_size = 16777216;
 
+-- The same limits for custody serve, which adds the results of checks: without `readonly`, so the rights alone say what it may.
+CREATE SETTINGS PROFILE IF NOT EXISTS custody_server SETTINGS
+    max_execution_time = 60 MIN 1 MAX 300,
+    max_memory_usage = 4294967296 MAX 17179869184,
+    max_result_rows = 5000000 MAX 10000000,
+    allow_ddl = 0 CONST,
+    async_insert = 0 CONST,
+    http_max_field_value_size = 16777216;
+
 CREATE ROLE IF NOT EXISTS custody_reads SETTINGS PROFILE 'custody_reader';
 CREATE ROLE IF NOT EXISTS custody_writes SETTINGS PROFILE 'custody_writer';
 
 GRANT SELECT ON custody.* TO custody_reads;
 GRANT SELECT(name, value) ON system.settings TO custody_reads;
+
+-- What custody serve may beside reading: add results of checks. For one that may only read take custody_reads; POST /v1/check
+-- is then refused, and says what to grant.
+CREATE ROLE IF NOT EXISTS custody_serves SETTINGS PROFILE 'custody_server';
+GRANT SELECT ON custody.* TO custody_serves;
+GRANT INSERT ON custody.check_runs TO custody_serves;
+GRANT INSERT ON custody.check_items TO custody_serves;
+GRANT SELECT ON system.processes TO custody_serves;
+GRANT SELECT(name, value) ON system.settings TO custody_serves;
 
 -- Evidence is only added to, but for the mark of a record whose events the engine refuses, and what is derived from it.
 GRANT SELECT, INSERT ON custody.* TO custody_writes;
@@ -57,12 +75,12 @@ GRANT SELECT(name, value) ON system.settings TO custody_signs;
 CREATE USER IF NOT EXISTS custody_ingest IDENTIFIED WITH sha256_password BY '<password of custody ingest>'
     DEFAULT ROLE custody_writes DEFAULT DATABASE custody;
 CREATE USER IF NOT EXISTS custody_serve IDENTIFIED WITH sha256_password BY '<password of custody serve>'
-    DEFAULT ROLE custody_reads DEFAULT DATABASE custody;
+    DEFAULT ROLE custody_serves DEFAULT DATABASE custody;
 CREATE USER IF NOT EXISTS custody_sign IDENTIFIED WITH sha256_password BY '<password of custody sign>'
     DEFAULT ROLE custody_signs DEFAULT DATABASE custody;
 GRANT custody_writes TO custody_ingest;
 GRANT custody_signs TO custody_sign;
-GRANT custody_reads TO custody_serve;
+GRANT custody_serves TO custody_serve;
 
 -- A server that several tenants share: every reader sees its own tenant's rows, whatever a query says. One policy and
 -- one reader a tenant. Tables without a tenant hold no evidence, only positions.

@@ -1,7 +1,7 @@
 import { logOriginOf } from '../../ledger/checkpoint.ts';
 import type { Checkpoint } from '../../ledger/checkpoint.ts';
-import type { LogKeys } from '../../ledger/evidence.ts';
 import { headLeaf, verifyCheckpoint } from '../../ledger/verify-evidence.ts';
+import type { TrustedLog } from '../../ledger/verify-evidence.ts';
 import { isConsistent, isIncluded } from '../../ledger/verify-path.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Micros } from '../../model/time.ts';
@@ -22,8 +22,8 @@ import type { LedgerAnswer, LedgerEvidence, RecordDay } from './period-figures.t
 export interface LedgerEvidenceDeps {
   readonly reader: Reader;
   readonly policy: Policy;
-  /** The keys of the log, from where they are published and not from the store. */
-  readonly keys: LogKeys;
+  /** The keys that sign checkpoints, from where they are published and not from the store. */
+  readonly keys: Pick<TrustedLog, 'verifiers'>;
 }
 
 interface Period {

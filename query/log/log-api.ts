@@ -3,15 +3,17 @@ import { z } from 'zod';
 import { formatCheckpoint } from '../../ledger/checkpoint.ts';
 import type { LogKeys } from '../../ledger/evidence.ts';
 import type { PublicLogKey } from '../../ledger/signing-key.ts';
+import type { TrustedLog } from '../../ledger/verify-evidence.ts';
 import { FAMILIES } from '../../model/source.ts';
 import { Problem } from '../../model/problem.ts';
 import type { Micros } from '../../model/time.ts';
 import { findRecord } from '../../store/queries/find-record.ts';
 import type { Reader } from '../../store/query.ts';
-import { findHead, readCheckpoint } from '../../store/trees/heads.ts';
+import { findHead } from '../../store/trees/heads.ts';
 import { read } from '../api-schemas.ts';
 import { proveConsistency, proveRecord } from './prove.ts';
 import { redeemReceipt } from './redeem.ts';
+import { readSigned, unknownSigner } from './signed-checkpoint.ts';
 import { parseTileName, readTile } from './tiles.ts';
 
 export interface LogApiDeps {
@@ -19,9 +21,11 @@ export interface LogApiDeps {
   readonly tenant: string;
   /** Throws a Problem unless the Authorization header allows it. */
   readonly authorize: (authorization: string | undefined, permission: 'read') => Promise<unknown>;
-  /** All keys of the log, those that no longer sign included. */
+  /** All keys that sign receipts, those that no longer do included. */
   readonly keys: readonly PublicLogKey[];
   readonly published: LogKeys;
+  /** Who signs checkpoints; undefined where that is not known here. */
+  readonly trusted: TrustedLog | undefined;
   readonly now: () => Micros;
 }
 
@@ -77,18 +81,18 @@ export function createLogApi(deps: LogApiDeps): FastifyPluginAsync {
   };
 }
 
-function addCheckpoints(app: FastifyInstance, { reader }: LogApiDeps): void {
+function addCheckpoints(app: FastifyInstance, { reader, trusted }: LogApiDeps): void {
   app.get('/v1/log/checkpoint', async (_request, reply) => {
-    const checkpoint = await readCheckpoint(reader);
-    if (!checkpoint) throw nothingSigned();
+    const checkpoint = await readSigned(reader, trusted);
+    if (!checkpoint) throw nothingSigned(trusted);
     return reply.type(TEXT).send(checkpoint.note);
   });
   // The head of a partition is not signed by itself: it is a leaf of the log of checkpoints.
   app.get('/v1/log/:topic/:partition/checkpoint', async (request, reply) => {
     const tree = read(treeParams, request.params);
-    const checkpoint = await readCheckpoint(reader);
+    const checkpoint = await readSigned(reader, trusted);
     const head = checkpoint && (await findHead(reader, tree, checkpoint.size, 0));
-    if (!head) throw nothingSigned();
+    if (!head) throw nothingSigned(trusted);
     return reply.type(TEXT).send(formatCheckpoint(head));
   });
 }
@@ -121,7 +125,8 @@ async function answerProof(deps: LogApiDeps, query: z.output<typeof proofQuery>)
     const [record] = await deps.reader.read(findRecord(deps.tenant, tree.topic, tree.partition, offset));
     if (!record) throw new Problem('not_found', 'No record is held at this place.');
     const place = { ...tree, sourceEpoch: record.source_epoch };
-    return proveRecord(deps.reader, place, { offset, leaf: Buffer.from(record.leaf, 'hex') });
+    const asked = { offset, leaf: Buffer.from(record.leaf, 'hex') };
+    return proveRecord(deps.reader, place, asked, await readSigned(deps.reader, deps.trusted));
   }
   const isTree = (name === undefined) === (number === undefined);
   if (offset === undefined && from !== undefined && to !== undefined && isTree)
@@ -132,7 +137,8 @@ async function answerProof(deps: LogApiDeps, query: z.output<typeof proofQuery>)
   );
 }
 
-function nothingSigned(): Problem {
+function nothingSigned(trusted: TrustedLog | undefined): Problem {
+  if (!trusted) return unknownSigner();
   return new Problem(
     'not_found',
     'Nothing is signed yet. The first checkpoint comes some seconds after the first record.',

@@ -33,14 +33,14 @@ export interface ProvedLeaves {
   readonly checkpoint?: string;
 }
 
-/** Proves that leaves of one partition are in the signed log, or says of each why not. Offsets rise without a hole. */
+/** Proves that leaves of one partition are in the log of a checkpoint, or says of each why not. Offsets rise without a hole. */
 export async function proveLeaves(
   reader: Reader,
   place: StoredPartition,
   asked: readonly AskedLeaf[],
+  checkpoint: SignedCheckpoint | undefined,
 ): Promise<ProvedLeaves> {
   const [first, last] = [asked[0]?.offset ?? 0, asked.at(-1)?.offset ?? 0];
-  const checkpoint = await readCheckpoint(reader);
   const steps = await readStepsAcross(reader, place, first, last);
   const head = checkpoint && (await findHead(reader, place, checkpoint.size, 0));
   const isWhole = asked.every(({ offset }) => stepOf(steps, offset) !== undefined);
@@ -70,13 +70,14 @@ export async function proveLeaves(
   return { leaves, head: await proveHead(reader, head, checkpoint), checkpoint: checkpoint.note };
 }
 
-/** The whole way from one record's leaf to the last signature, or why there is none. */
+/** The whole way from one record's leaf to the signature of a checkpoint, or why there is none. */
 export async function proveRecord(
   reader: Reader,
   place: StoredPartition,
   asked: AskedLeaf,
+  signed: SignedCheckpoint | undefined,
 ): Promise<Exclude<ProvedLeaf, { state: 'included' }> | ({ readonly state: 'included' } & Evidence)> {
-  const { leaves, head, checkpoint } = await proveLeaves(reader, place, [asked]);
+  const { leaves, head, checkpoint } = await proveLeaves(reader, place, [asked], signed);
   const [answer] = leaves;
   if (answer?.state === 'included' && head && checkpoint !== undefined)
     return { state: 'included', leaf: answer.proof, head, checkpoint };

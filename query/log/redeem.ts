@@ -4,6 +4,7 @@ import { MAX_LISTED_LEAVES, leafCountOf, verifyReceipt } from '../../ledger/rece
 import type { ReceiptFault, ReceiptPayload } from '../../ledger/receipt.ts';
 import type { PublicLogKey } from '../../ledger/signing-key.ts';
 import { rootOfLeaves } from '../../ledger/tree.ts';
+import type { TrustedLog } from '../../ledger/verify-evidence.ts';
 import { Problem } from '../../model/problem.ts';
 import type { Micros } from '../../model/time.ts';
 import type { StoredPartition } from '../../store/log-state.ts';
@@ -11,12 +12,15 @@ import type { Reader } from '../../store/query.ts';
 import { readLeavesOfRanges } from '../../store/trees/leaves.ts';
 import { finding, proveLeaves } from './prove.ts';
 import type { AskedLeaf, ProvedLeaf } from './prove.ts';
+import { readSigned, unknownSigner } from './signed-checkpoint.ts';
 
 export interface RedeemDeps {
   readonly reader: Reader;
   readonly tenant: string;
   /** Every key that ever signed receipts. */
   readonly keys: readonly PublicLogKey[];
+  /** Who signs checkpoints; undefined where that is not known here. */
+  readonly trusted: TrustedLog | undefined;
   readonly now: () => Micros;
 }
 
@@ -60,12 +64,14 @@ export async function redeemReceipt(deps: RedeemDeps, receipt: string, from: num
   const { payload } = read;
   if (payload.iss !== logOriginOf(deps.tenant) || payload.tenant !== deps.tenant)
     throw new Problem('rejected', 'The receipt is of another log.', { reason: 'wrong_origin' });
+  if (!deps.trusted) throw unknownSigner();
   const total = leafCountOf(payload);
   if (from >= total)
     throw new Problem('invalid_request', `The receipt has ${total} leaves, numbered from 0.`, { path: 'from' });
   const place = { topic: payload.topic, partition: payload.partition, sourceEpoch: payload.source_epoch };
+  const checkpoint = await readSigned(deps.reader, deps.trusted);
   const asked = await leavesOf(deps.reader, place, payload, from);
-  const proved = await proveLeaves(deps.reader, place, asked.leaves);
+  const proved = await proveLeaves(deps.reader, place, asked.leaves, checkpoint);
   const age = deps.now() / 1_000_000 - payload.iat;
   const leaves = (asked.findings ?? proved.leaves).map((leaf) => judge(leaf, age));
   const state = stateOf(leaves);

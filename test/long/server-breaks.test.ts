@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { openServerReader } from '../../store/server-store.ts';
+import { openServerWriter } from '../../store/server-store.ts';
 import { problemOf } from '../contracts/store.ts';
 import { scalar } from '../support/ingest-harness.ts';
 import { EVENTS_OVER_HTTP, insertFault, overHttp } from '../support/over-http.ts';
@@ -108,7 +108,7 @@ describe('over HTTP, opening', () => {
   });
 
   test('a reader changes nothing, and sends readonly with every query', async () => {
-    const reading = await openServerReader({ server: http.clickhouse().server() });
+    const reading = await openServerWriter({ server: http.clickhouse().server() });
     await http.clickhouse().fault();
     await reading.reader.read({ sql: 'SELECT 1 AS a', params: {}, row: anything });
     const [asked] = await http.clickhouse().statements();

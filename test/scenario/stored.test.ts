@@ -13,7 +13,6 @@ import type { DeliveryOutcome, DeliverySummary } from '../../ingest/intake/deliv
 import { writeReport } from '../../cli/write-report.ts';
 import { secretsFrom } from '../../ingest/intake/secrets.ts';
 import type { CheckResult } from '../../model/control.ts';
-import type { Store } from '../../store/clickhouse.ts';
 import { openCustody } from '../../server/open-custody.ts';
 import type { Custody } from '../../server/open-custody.ts';
 import { policyFromFacts } from './policy-from-facts.ts';
@@ -76,7 +75,7 @@ describe.skipIf(!isHere)(`what is kept of a delivered scenario${reason}`, () => 
   const runCheck = async (): Promise<CheckResult> =>
     readJson<CheckResult>(await api.send('GET', pathWith('/v1/check', { framework: 'all', ...period })));
   const tables = async (sql: string): Promise<string[][]> => {
-    const rows = await (custody.store as Store).writer.bytes({ sql: `${sql} FORMAT TSV`, params: {} });
+    const rows = await custody.store.writer.bytes({ sql: `${sql} FORMAT TSV`, params: {} });
     return rows
       .toString('utf8')
       .split('\n')

@@ -12,6 +12,7 @@ import { openSign } from '../../server/open-sign.ts';
 import type { SignProcess } from '../../server/open-sign.ts';
 import type { Store } from '../../store/clickhouse.ts';
 import { openServerStore } from '../../store/server-store.ts';
+import { readCheckpoint } from '../../store/trees/heads.ts';
 import { startClickHouse } from '../support/clickhouse-fixture.ts';
 import type { TestClickHouse } from '../support/clickhouse-fixture.ts';
 import { cloudtrailEvent, cloudtrailRecord } from '../support/cloudtrail-records.ts';
@@ -97,7 +98,7 @@ test('what others stored is signed, and proved by the keys that were published b
   const [{ leaf, offset } = { leaf: '', offset: 0 }] = JSON.parse(
     `[${await scalar(store, "SELECT formatRow('JSONEachRow', lower(hex(leaf)) AS leaf, toUInt32(offset) AS offset) FROM records WHERE offset = 17")}]`,
   ) as { leaf: string; offset: number }[];
-  const proved = await proveRecord(store.reader, PLACE, { offset, leaf: Buffer.from(leaf, 'hex') });
+  const proved = await proveRecord(store.reader, PLACE, { offset, leaf: Buffer.from(leaf, 'hex') }, await readCheckpoint(store.reader)); // prettier-ignore
   if (proved.state !== 'included') throw new Error(proved.state);
   const { state: _state, ...evidence } = proved;
   const trusted = { origin: 'custody.default', verifiers: published.verifiers };

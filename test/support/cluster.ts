@@ -39,6 +39,10 @@ export interface TestClusterOfOurs {
   readonly env: Readonly<Record<string, string>>;
   /** Starts one more `custody ingest`; resolves when it works. */
   ingest(): Promise<TestProcess & { readonly url: string }>;
+  /** Starts the signer over a folder; resolves when it signs. */
+  sign(folder: string): Promise<TestProcess & { readonly url: string }>;
+  /** Starts one more `custody serve`, with other settings. */
+  serveWith(more: Readonly<Record<string, string>>): Promise<TestProcess & { readonly url: string }>;
   readonly serve: TestProcess & { readonly url: string; readonly token: string };
   /** What all processes have said on stderr. */
   said(): string;
@@ -73,8 +77,8 @@ export async function startCluster(
     const env = { ...(await settingsOf(dataFolder, brokers?.addresses.join(',') ?? given ?? '', clickhouse)), ...more };
     const config = configFile === undefined ? [] : ['--config', configFile];
     const started: TestProcess[] = [];
-    const start = (name: string, folder: string): ReturnType<typeof startCustody> => {
-      const one = startCustody([name, '--port', '0', '--data', folder, ...config], env);
+    const start = (name: string, folder: string, own = env): ReturnType<typeof startCustody> => {
+      const one = startCustody([name, '--port', '0', '--data', folder, ...config], own);
       started.push(one);
       steps.push(() => one.stop());
       return one;
@@ -88,6 +92,16 @@ export async function startCluster(
       say(`custody ingest: ${url}\n`);
       return { ...worker, url };
     };
+    const sign: TestClusterOfOurs['sign'] = async (place) => {
+      const signer = start('sign', place);
+      const [, at = ''] = await signer.until(/monitoring at (\S+)/);
+      return { ...signer, url: at };
+    };
+    const serveWith: TestClusterOfOurs['serveWith'] = async (own) => {
+      const another = start('serve', join(dataFolder, `serve-${randomUUID().slice(0, 8)}`), { ...env, ...own });
+      const [, at = ''] = await another.until(/listens on (\S+),/);
+      return { ...another, url: at };
+    };
     // The first makes the tables; where there is none, they are made here, for custody serve waits for them.
     if (workers === 0) await (await openServerStore({ server: clickhouse.server() })).close();
     for (let more = 0; more < workers; more += 1) await ingest();
@@ -98,7 +112,7 @@ export async function startCluster(
     const serve = { ...served, url, token: (await findServer(folder))?.token ?? '' };
     const through = { ...context, settings: { ...context.settings, dataFolder: folder } };
     const said = (): string => started.map((one) => `${one.name}: ${one.said()}`).join('\n');
-    return { context: through, clickhouse, brokers, env, ingest, serve, said, stop };
+    return { context: through, clickhouse, brokers, env, ingest, sign, serveWith, serve, said, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -80,13 +80,13 @@ export async function openSign(options: SignOptions): Promise<SignProcess> {
       now: () => Date.now() * 1_000,
       onFault: (problem) => tellFault(logger, problem),
       onRound(fault) {
+        health.set('starting', false);
         health.set('store_unavailable', fault?.code === 'unavailable');
         health.set('signing_stopped', fault !== undefined && fault.code !== 'unavailable');
       },
     });
     const loop = signing;
     closing.add(() => Promise.race([loop.stop(), sleep(STOP_MS, undefined, { ref: false })]));
-    health.set('starting', false);
     return { url, health, sign: () => loop.sign(), close: closing.close };
   } catch (error) {
     await closing.close();

@@ -51,7 +51,7 @@ ${STORE_SETTINGS_HELP}`,
     const logger = createLogger(logLevel ?? 'info');
     await runUntilStopped(context, async (signal) => {
       const signer = await openSign({ folder, tenant: policy.tenant, clickhouse, management, logger, signal });
-      context.say(`Custody signs for ${policy.tenant}; monitoring at ${signer.url}\n`);
+      context.say(`Custody sign works for ${policy.tenant}; monitoring at ${signer.url}\n`);
       return signer;
     });
     return 0;

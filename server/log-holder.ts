@@ -7,7 +7,7 @@ import type { PublicLogKey, SigningKey } from '../ledger/signing-key.ts';
 import type { TrustedLog } from '../ledger/verify-evidence.ts';
 import { openTreeKeeper } from '../ingest/trees/tree-keeper.ts';
 import type { SealState, TreeKeeper } from '../ingest/trees/tree-keeper.ts';
-import { joinKeys, publishedOf } from './log-keys.ts';
+import { joinKeys, publishedOf, serverNameOf } from './log-keys.ts';
 import { openSignerState } from './signer-state.ts';
 import { startSigning } from './signing-loop.ts';
 import type { Problem } from '../model/problem.ts';
@@ -24,6 +24,8 @@ export interface LogHolderOptions {
 /** The trees of this process, its key, what it signs, and whose signatures it believes. */
 export interface LogHolder {
   readonly key: SigningKey;
+  /** The name under which it signs packs. */
+  readonly signsAs: string;
   /** All keys that sign receipts, those that no longer do included. */
   readonly keys: readonly PublicLogKey[];
   readonly published: LogKeys;
@@ -66,6 +68,7 @@ export async function openLogHolder(options: LogHolderOptions): Promise<LogHolde
   });
   return {
     key: active,
+    signsAs: published.origin,
     keys: [active, ...retired],
     published,
     trusted: published,
@@ -102,9 +105,11 @@ export async function openRemoteLogHolder(
   const { tenant, signer, sealed, signed } = options;
   const { active, retired } = await openSigningKeys(options.folder);
   const key = options.own ?? active;
-  const published = joinKeys(publishedOf(tenant, [key, ...(options.own ? [active] : []), ...retired]), signer);
+  const own = [key, ...(options.own ? [active] : []), ...retired];
+  const published = joinKeys(publishedOf(tenant, own, serverNameOf(tenant)), signer);
   return {
     key,
+    signsAs: serverNameOf(tenant),
     keys: published.keys.flatMap((jwk) => fromJwk(jwk) ?? []),
     published,
     trusted: signer && { origin: signer.origin, verifiers: signer.verifiers },

@@ -9,13 +9,16 @@ import { fromJwk, openSigningKeys, toJwk, toSigningKey } from '../ledger/signing
 import type { PublicLogKey, SigningKey } from '../ledger/signing-key.ts';
 import { Problem } from '../model/problem.ts';
 
-/** The public keys of a log as they are published (ledger/README.md), for receipts and for checkpoints. */
-export function publishedOf(tenant: string, keys: readonly PublicLogKey[]): LogKeys {
+/**
+ * The public keys of a log as they are published (ledger/README.md), for receipts and for notes under this name: that of the
+ * log for keys that sign checkpoints.
+ */
+export function publishedOf(tenant: string, keys: readonly PublicLogKey[], name = logOriginOf(tenant)): LogKeys {
   const origin = logOriginOf(tenant);
   return {
     origin,
     keys: keys.map((key) => ({ ...toJwk(key) })),
-    verifiers: keys.map(({ publicKey }) => verifierKeyOf(origin, publicKey)),
+    verifiers: keys.map(({ publicKey }) => verifierKeyOf(name, publicKey)),
   };
 }
 
@@ -31,6 +34,11 @@ export async function readFolderKeys(path: string, tenant: string): Promise<LogK
   } finally {
     await folder?.release();
   }
+}
+
+/** The name under which a server of a cluster signs packs: no checkpoint bears it, so its key can sign none. */
+export function serverNameOf(tenant: string): string {
+  return `${logOriginOf(tenant)}/serve`;
 }
 
 /** The key that all servers of a cluster sign packs and receipts with; mode 0600, never made here (`configuration` else). */

@@ -22,7 +22,7 @@ import type { LogHolder } from './log-holder.ts';
 export interface PackLedgerDeps {
   readonly reader: Reader;
   readonly tenant: string;
-  readonly holder: Pick<LogHolder, 'key' | 'published' | 'trusted' | 'signed'>;
+  readonly holder: Pick<LogHolder, 'key' | 'signsAs' | 'published' | 'trusted' | 'signed'>;
 }
 
 /** Events that are asked for at once, and records whose proofs are made at once. */
@@ -55,7 +55,7 @@ export async function readPackLedger(deps: PackLedgerDeps, asOfMs: number, held?
     heads: checkpoint ? await proveHeads(reader, [...heads.values()], checkpoint) : [],
     consistency: checkpoint && kept !== undefined ? [await fromHeld(deps, kept, checkpoint.size)] : [],
     records: (events) => readRecords(deps, heads, events),
-    sign: (text) => signNote(text, origin, holder.key.privateKey),
+    sign: (text) => signNote(text, holder.signsAs, holder.key.privateKey),
   };
 }
 

@@ -41,7 +41,9 @@ export function openNote(
     find(`${prefix}_malformed`, where, 'This is no signed note.');
     return undefined;
   }
-  const state = verifyNote(parsed, keys);
+  // A checkpoint is signed under the name of its log; a key of another name, such as that of a server, signs packs alone.
+  const log = parsed.text.slice(0, parsed.text.indexOf('\n'));
+  const state = verifyNote(parsed, prefix === 'signature' ? keys : keys.filter(({ name }) => name === log));
   if (state === 'verified') return parsed.text;
   if (state === 'bad_signature') find(`${prefix}_bad`, where, 'A signature does not fit what it stands under.');
   else find(`${prefix}_unknown_key`, where, 'No signature is of a key that is trusted here.');

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -8,7 +8,8 @@ import type { CommandContext } from '../../cli/command.ts';
 import { writeReport } from '../../cli/write-report.ts';
 import type { LogKeys } from '../../ledger/evidence.ts';
 import { verifyReceipt } from '../../ledger/receipt.ts';
-import { fromJwk } from '../../ledger/signing-key.ts';
+import { parseNote, signNote } from '../../ledger/note.ts';
+import { fromJwk, toSigningKey } from '../../ledger/signing-key.ts';
 import { verifyCheckpoint, verifyHead, verifyLeaf } from '../../ledger/verify-evidence.ts';
 import type { CheckResult } from '../../model/control.ts';
 import type { Redeemed } from '../../query/log/redeem.ts';
@@ -178,6 +179,17 @@ describeOnKafka('the evidence of a cluster', { brokers: 1, own: true }, (kafka) 
     expect([await standalone('verify.mjs', pack.folder, all), await standalone('verify.py', pack.folder, all)]).toEqual([[], []]); // prettier-ignore
     for (const program of ['verify.mjs', 'verify.py'])
       expect(await standalone(program, pack.folder, one)).toEqual(foreign);
+    // Who has the key of a server cannot make a checkpoint that anybody takes.
+    const stolen = toSigningKey(await readFile(join(folder.path, 'cluster/serve/keys/log-signing.pem')));
+    const place = join(pack.folder, 'ledger/checkpoint.txt');
+    const { text = '' } = parseNote(await readFile(place, 'utf8')) ?? {};
+    await writeFile(place, signNote(text, 'custody.acme/serve', stolen.privateKey));
+    const found = [
+      (await verifyPack(pack.folder, { keys: verifiers })).findings.map(({ code }) => code),
+      await standalone('verify.mjs', pack.folder, all),
+      await standalone('verify.py', pack.folder, all),
+    ];
+    for (const codes of found) expect(codes).toContain('checkpoint_unknown_key');
   }, 400_000);
 
   test('without the salt key there is no receipt, and the start says so', async () => {

@@ -2,7 +2,10 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { takeFolder } from '../../ingest/folder.ts';
+import { formatCheckpoint } from '../../ledger/checkpoint.ts';
 import type { LogKeys } from '../../ledger/evidence.ts';
+import { signNote } from '../../ledger/note.ts';
+import { verifyCheckpoint } from '../../ledger/verify-evidence.ts';
 import { openRemoteLogHolder } from '../../server/log-holder.ts';
 import { joinKeys, readFolderKeys, readLogKeys, readServerKey } from '../../server/log-keys.ts';
 import { readEvidenceFiles } from '../../server/settings.ts';
@@ -61,11 +64,24 @@ test('a server believes the signer alone, and publishes its own key beside it', 
   const waits = { sealed: done, signed: done };
   const holder = await openRemoteLogHolder({ folder: at('serve'), tenant: 'acme', signer: keys, ...waits });
   expect(holder.trusted).toEqual({ origin: 'custody.acme', verifiers: keys.verifiers });
-  expect(holder.published.verifiers.length).toBe(2);
+  expect(holder.published.verifiers.map((line) => line.split('+')[0])).toEqual(['custody.acme/serve', 'custody.acme']);
   expect(holder.keys.map(({ kid }) => kid)).toContain(holder.key.kid);
   const alone = await openRemoteLogHolder({ folder: at('serve'), tenant: 'acme', ...waits });
   expect([alone.trusted, alone.key.kid]).toEqual([undefined, holder.key.kid]);
   expect(joinKeys(holder.published, holder.published)).toEqual(holder.published);
+});
+
+test('a checkpoint that a server signed is believed by nobody, under whichever name', async () => {
+  const holder = await openRemoteLogHolder({
+    folder: at('serve'),
+    tenant: 'acme',
+    signer: keys,
+    sealed: done,
+    signed: done,
+  });
+  const text = formatCheckpoint({ origin: 'custody.acme', size: 1, root: Buffer.alloc(32, 1) });
+  for (const name of [holder.signsAs, 'custody.acme'])
+    expect(verifyCheckpoint(signNote(text, name, holder.key.privateKey), holder.published).findings).toMatchObject([{ code: 'unknown_key' }]); // prettier-ignore
 });
 
 test('servers with one key in a file of mode 0600 sign with it, and still know what their folders signed', async () => {

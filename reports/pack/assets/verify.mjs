@@ -75,11 +75,13 @@ function openNote(note, where, code) {
   const end = note.lastIndexOf('\n\n');
   if (end < 0 || !note.endsWith('\n')) return void find(`${code}_malformed`, where, 'This is no signed note.');
   const text = note.slice(0, end + 1);
+  // A checkpoint is signed under the name of its log; a key of another name, such as that of a server, signs packs alone.
+  const signers = code === 'signature' ? keys : keys.filter((key) => key.name === text.slice(0, text.indexOf('\n')));
   let good = false;
   for (const line of note.slice(end + 2, -1).split('\n')) {
     const [, name, sig64] = /^\u2014 ([^\s+]+) ([A-Za-z0-9+/]+=*)$/.exec(line) ?? [];
     const bytes = Buffer.from(sig64 ?? '', 'base64');
-    const known = keys.find((key) => key.name === name && key.id === hex(bytes.subarray(0, 4)));
+    const known = signers.find((key) => key.name === name && key.id === hex(bytes.subarray(0, 4)));
     if (!known) continue;
     if (!verify(null, Buffer.from(text), known.key, bytes.subarray(4)))
       return void find(`${code}_bad`, where, 'A signature does not fit what it stands under.');

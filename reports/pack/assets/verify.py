@@ -169,10 +169,12 @@ def open_note(note, where, code):
     if end < 0 or not note.endswith("\n"):
         return find(code + "_malformed", where, "This is no signed note.")
     text, good = note[: end + 1], False
+    # A checkpoint is signed under the name of its log; a key of another name, such as that of a server, signs packs alone.
+    names = None if code == "signature" else [text.split("\n")[0]]
     for line in note[end + 2 : -1].split("\n"):
         match = re.fullmatch("\u2014 ([^\\s+]+) ([A-Za-z0-9+/]+=*)", line)
         data = decode(match[2]) if match else b""
-        known = [key for key in keys if match and key[0] == match[1] and key[1] == data[:4].hex()]
+        known = [key for key in keys if match and key[0] == match[1] and key[1] == data[:4].hex() and (names is None or key[0] in names)]
         if not known:
             continue
         if not ed25519_ok(known[0][2], text.encode("utf-8"), data[4:]):

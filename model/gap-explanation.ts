@@ -3,15 +3,13 @@ import { z } from 'zod';
 import type { SourceGap } from './control.ts';
 import { confirmation } from './disposition.ts';
 import type { DisposedBy } from './disposition.ts';
+import { GAP_CAUSES } from './gap-cause.ts';
 import { parseStamp } from './time.ts';
 
 /**
  * Why a gap of a stream is none that keeps a control test from a conclusion (controls.md 2.3 rule 2). The gap itself is a
  * fact: it stays in every report, with the words and the two people who stand for them.
  */
-
-/** What made the gap. */
-export const GAP_CAUSES = ['planned_stop', 'numbers_never_used', 'held_elsewhere', 'source_defect'] as const;
 
 const words = z.string().trim().min(1).max(4_000);
 

@@ -4,7 +4,8 @@ import { AUTHORIZATIONS, CHAIN_STAGES, EVIDENCE_VERDICTS } from '../model/chain.
 import type { Chain, ChainEvent } from '../model/chain.ts';
 import type { SourceState } from '../model/control.ts';
 import { CONFIDENCES, RELATIONS } from '../model/event.ts';
-import { GAP_CAUSES, gapSaying } from '../model/gap-explanation.ts';
+import { GAP_CAUSES } from '../model/gap-cause.ts';
+import { gapSaying } from '../model/gap-explanation.ts';
 import type { GapStanding } from '../model/gap-explanation.ts';
 import { PROBLEMS } from '../model/problem.ts';
 

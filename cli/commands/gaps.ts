@@ -1,5 +1,5 @@
 import type { SourceState } from '../../model/control.ts';
-import { GAP_CAUSES } from '../../model/gap-explanation.ts';
+import { GAP_CAUSES } from '../../model/gap-cause.ts';
 import type { GapStanding } from '../../model/gap-explanation.ts';
 import { Problem } from '../../model/problem.ts';
 import { gapHistoryText, gapsText } from '../../query/gaps/gap-text.ts';

@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync } from 'fastify';
 import type { Settle } from '../ingest/intake/deps.ts';
 import type { SelfAct, SelfLog } from '../ingest/self-log.ts';
 import { canonicalJson } from '../model/canonical-json.ts';
@@ -9,17 +9,16 @@ import type { Policy } from '../model/policy.ts';
 import { Problem } from '../model/problem.ts';
 import { formatMicros, parseStamp } from '../model/time.ts';
 import type { Micros } from '../model/time.ts';
-import { read } from '../query/api-schemas.ts';
 import { foldDispositions, objectionTo } from '../query/dispositions/fold-dispositions.ts';
 import type { DispositionAct } from '../query/dispositions/fold-dispositions.ts';
 import { createDispositionReader } from '../query/dispositions/read-dispositions.ts';
 import type { DispositionReader } from '../query/dispositions/read-dispositions.ts';
 import { findRunOfTest } from '../store/queries/find-check-runs.ts';
 import type { Reader } from '../store/query.ts';
-import type { Authorize, Principal } from './authorize.ts';
+import type { Authorize } from './authorize.ts';
 import { actorOf } from './principal-actor.ts';
-import { MAX_SAID_BYTES, actId, createActWriter, refuseSecrets } from './said-acts.ts';
-import type { ActWriter } from './said-acts.ts';
+import { addActRoute, createActWriter } from './said-acts.ts';
+import type { ActWriter, Asked } from './said-acts.ts';
 
 export interface DispositionsApiDeps {
   readonly reader: Reader;
@@ -44,35 +43,19 @@ interface Deps extends DispositionsApiDeps {
  */
 export function createDispositionsApi(given: DispositionsApiDeps): FastifyPluginAsync {
   const deps: Deps = { ...given, dispositions: createDispositionReader(given.reader, given.policy), writer: createActWriter(given) }; // prettier-ignore
-  const callers = new WeakMap<FastifyRequest, Principal>();
   return (app) => {
-    app.route<{ Params: { id: string } }>({
-      method: 'POST',
+    addActRoute(app, {
+      tenant: deps.policy.tenant,
+      authorize: deps.authorize,
+      writer: deps.writer,
       url: '/v1/exceptions/:id/dispositions',
-      bodyLimit: MAX_SAID_BYTES,
-      onRequest: async (request) =>
-        void callers.set(request, await deps.authorize(request.headers.authorization, 'dispose')),
-      handler: async (request, reply) => {
-        const caller = callers.get(request);
-        if (!caller) throw new Problem('internal', 'The caller was not checked.');
-        const body = read(dispositionBody, request.body ?? {});
-        refuseSecrets(body);
-        const { id: exception } = request.params;
-        const key = request.headers['idempotency-key'];
-        const id = actId('custody-disposition/v1', deps.policy.tenant, exception, caller, key);
-        const { status, ...answer } = await deps.writer.inTurn(() => dispose(deps, { exception, body, id, caller }));
-        return reply.code(status).header('location', `/v1/exceptions/${exception}/dispositions`).send(answer);
-      },
+      location: (exception) => `/v1/exceptions/${exception}/dispositions`,
+      domain: 'custody-disposition/v1',
+      schema: dispositionBody,
+      say: (asked) => dispose(deps, asked),
     });
     return Promise.resolve();
   };
-}
-
-interface Asked {
-  readonly exception: string;
-  readonly body: DispositionBody;
-  readonly id: string;
-  readonly caller: Principal;
 }
 
 /** 201: written and read back. 202: durable, and not yet read back. 200: it was written before. */
@@ -82,7 +65,7 @@ interface Disposed {
   readonly dispositions: ReturnType<typeof foldDispositions>;
 }
 
-async function dispose(deps: Deps, { exception: name, body, id, caller }: Asked): Promise<Disposed> {
+async function dispose(deps: Deps, { subject: name, body, id, caller }: Asked<DispositionBody>): Promise<Disposed> {
   const { dispositions, now, writer } = deps;
   const exception = await dispositions.exception(name);
   const [stored, identities] = await Promise.all([dispositions.actsOn(name), dispositions.identities()]);

@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync } from 'fastify';
 import type { Settle } from '../ingest/intake/deps.ts';
 import type { SelfLog } from '../ingest/self-log.ts';
 import { canonicalJson } from '../model/canonical-json.ts';
@@ -7,16 +7,15 @@ import type { GapSaying, GapStanding } from '../model/gap-explanation.ts';
 import type { Policy } from '../model/policy.ts';
 import { Problem } from '../model/problem.ts';
 import type { Micros } from '../model/time.ts';
-import { read } from '../query/api-schemas.ts';
 import { foldExplanations, objectionToGapAct } from '../query/gaps/fold-explanations.ts';
 import type { GapAct } from '../query/gaps/fold-explanations.ts';
 import { createGapReader } from '../query/gaps/read-explanations.ts';
 import type { GapReader } from '../query/gaps/read-explanations.ts';
 import type { Reader } from '../store/query.ts';
-import type { Authorize, Principal } from './authorize.ts';
+import type { Authorize } from './authorize.ts';
 import { actorOf } from './principal-actor.ts';
-import { MAX_SAID_BYTES, actId, createActWriter, refuseSecrets } from './said-acts.ts';
-import type { ActWriter } from './said-acts.ts';
+import { addActRoute, createActWriter } from './said-acts.ts';
+import type { ActWriter, Asked } from './said-acts.ts';
 
 export interface GapsApiDeps {
   readonly reader: Reader;
@@ -41,33 +40,19 @@ interface Deps extends Pick<GapsApiDeps, 'now'> {
  */
 export function createGapsApi({ reader, policy, authorize, self, settle, now }: GapsApiDeps): FastifyPluginAsync {
   const deps: Deps = { now, gaps: createGapReader(reader, policy), writer: createActWriter({ self, settle }) };
-  const callers = new WeakMap<FastifyRequest, Principal>();
   return (app) => {
-    app.route<{ Params: { id: string } }>({
-      method: 'POST',
+    addActRoute(app, {
+      tenant: policy.tenant,
+      authorize,
+      writer: deps.writer,
       url: '/v1/gaps/:id/explanations',
-      bodyLimit: MAX_SAID_BYTES,
-      onRequest: async (request) => void callers.set(request, await authorize(request.headers.authorization, 'dispose')),
-      handler: async (request, reply) => {
-        const caller = callers.get(request);
-        if (!caller) throw new Problem('internal', 'The caller was not checked.');
-        const said = read(gapSaying, request.body ?? {});
-        refuseSecrets(said);
-        const { id: gap } = request.params;
-        const id = actId('custody-gap-explanation/v1', policy.tenant, gap, caller, request.headers['idempotency-key']);
-        const { status, ...answer } = await deps.writer.inTurn(() => say(deps, { gap, said, id, caller }));
-        return reply.code(status).header('location', `/v1/gaps/${gap}`).send(answer);
-      },
+      location: (gap) => `/v1/gaps/${gap}`,
+      domain: 'custody-gap-explanation/v1',
+      schema: gapSaying,
+      say: (asked) => say(deps, asked),
     });
     return Promise.resolve();
   };
-} // prettier-ignore
-
-interface Asked {
-  readonly gap: string;
-  readonly said: GapSaying;
-  readonly id: string;
-  readonly caller: Principal;
 }
 
 /** 201: written and read back. 202: durable, and not yet read back. 200: it was written before. */
@@ -77,7 +62,10 @@ interface Said {
   readonly standing: GapStanding;
 }
 
-async function say({ gaps, writer, now }: Deps, { gap: name, said, id, caller }: Asked): Promise<Said> {
+async function say(
+  { gaps, writer, now }: Deps,
+  { subject: name, body: said, id, caller }: Asked<GapSaying>,
+): Promise<Said> {
   const [stored, identities] = await Promise.all([gaps.actsOn(name), gaps.identities()]);
   const acts = writer.withUnread(name, stored);
   const held = acts.find((act) => act.id === id);

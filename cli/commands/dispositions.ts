@@ -9,6 +9,7 @@ import type { Api } from '../api.ts';
 import { formatOption, periodOption, textOption, timeOption } from '../command.ts';
 import type { Arguments, Command, CommandContext } from '../command.ts';
 import { openApi } from '../open-api.ts';
+import { idOfVerb, sendAct } from '../say-act.ts';
 
 const SAYING = ['respond', 'classify', 'confirm', 'reject', 'retest'] as const;
 const VERBS: readonly string[] = ['list', 'show', ...SAYING];
@@ -67,8 +68,8 @@ retest runs the test again over a time behind the exception, and keeps what it f
     key: 'names the act, so that it can be sent again (Idempotency-Key)',
   },
   async run(args, context) {
-    const [verb = '', ...ids] = args.positionals;
-    const id = checkVerb(verb, ids);
+    const [verb = ''] = args.positionals;
+    const id = idOfVerb('dispositions', VERBS, 'such as T-01-0123456789abcdef01234567', args.positionals);
     const format = formatOption(args, ['text', 'json']);
     const api = await openApi(context, { reads: true });
     try {
@@ -85,14 +86,6 @@ retest runs the test again over a time behind the exception, and keeps what it f
     }
   },
 }; // prettier-ignore
-
-function checkVerb(verb: string, ids: readonly string[]): string {
-  if (!VERBS.includes(verb))
-    throw new Problem('usage', `dispositions takes ${VERBS.join(', ')}; not "${verb}". See: custody dispositions --help`);
-  if (verb === 'list' ? ids.length > 0 : ids.length !== 1)
-    throw new Problem('usage', verb === 'list' ? 'dispositions list takes no ID' : `dispositions ${verb} takes one ID, such as T-01-0123456789abcdef01234567`);
-  return ids[0] ?? '';
-} // prettier-ignore
 
 function isSaying(verb: string): verb is Saying {
   return (SAYING as readonly string[]).includes(verb);
@@ -115,15 +108,9 @@ async function say(
   { verb, id, format }: { readonly verb: Saying; readonly id: string; readonly format: 'text' | 'json' },
 ): Promise<number> {
   const body = verb === 'retest' ? await testAgain(api, id, args) : bodyOf(verb, args);
-  const key = textOption(args, 'key');
-  const answer = await api.send('POST', `/v1/exceptions/${encodeURIComponent(id)}/dispositions`, {
-    body: JSON.stringify(body),
-    type: 'application/json',
-    ...(key === undefined ? {} : { headers: { 'idempotency-key': key } }),
-  });
-  const { status } = answer;
+  const path = `/v1/exceptions/${encodeURIComponent(id)}/dispositions`;
+  const { answer, how } = await sendAct(api, args, path, body);
   const written = await readJson<{ id: string; dispositions: ExceptionDispositions }>(answer);
-  const how = { 200: 'was written before', 202: 'is durable; it will be listed shortly' }[status] ?? 'is written';
   await context.out(
     format === 'json'
       ? `${JSON.stringify(written)}\n`

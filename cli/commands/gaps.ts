@@ -1,13 +1,13 @@
 import type { SourceState } from '../../model/control.ts';
 import { GAP_CAUSES } from '../../model/gap-cause.ts';
 import type { GapStanding } from '../../model/gap-explanation.ts';
-import { Problem } from '../../model/problem.ts';
 import { gapHistoryText, gapsText } from '../../query/gaps/gap-text.ts';
 import { pathWith, readJson, readText } from '../api.ts';
 import type { Api } from '../api.ts';
 import { formatOption, periodOption, textOption, timeOption } from '../command.ts';
 import type { Arguments, Command, CommandContext } from '../command.ts';
 import { openApi } from '../open-api.ts';
+import { idOfVerb, sendAct } from '../say-act.ts';
 
 const SAYING = ['explain', 'confirm', 'reject', 'withdraw'] as const;
 type Saying = (typeof SAYING)[number];
@@ -53,8 +53,8 @@ list gives the end of the period to a source that is silent until then: name the
     key: 'names the act, so that it can be sent again (Idempotency-Key)',
   },
   async run(args, context) {
-    const [verb = '', ...ids] = args.positionals;
-    const id = checkVerb(verb, ids);
+    const [verb = ''] = args.positionals;
+    const id = idOfVerb('gaps', VERBS, 'as custody gaps list shows it', args.positionals);
     const format = formatOption(args, ['text', 'json']);
     const api = await openApi(context, { reads: true });
     try {
@@ -69,14 +69,6 @@ list gives the end of the period to a source that is silent until then: name the
     }
   },
 }; // prettier-ignore
-
-function checkVerb(verb: string, ids: readonly string[]): string {
-  if (!VERBS.includes(verb))
-    throw new Problem('usage', `gaps takes ${VERBS.join(', ')}; not "${verb}". See: custody gaps --help`);
-  if (verb === 'list' ? ids.length > 0 : ids.length !== 1)
-    throw new Problem('usage', verb === 'list' ? 'gaps list takes no ID' : `gaps ${verb} takes one ID, as custody gaps list shows it`);
-  return ids[0] ?? '';
-} // prettier-ignore
 
 function isSaying(verb: string): verb is Saying {
   return (SAYING as readonly string[]).includes(verb);
@@ -98,15 +90,9 @@ async function say(
   args: Arguments,
   { verb, id, format }: { readonly verb: Saying; readonly id: string; readonly format: 'text' | 'json' },
 ): Promise<number> {
-  const key = textOption(args, 'key');
-  const answer = await api.send('POST', `/v1/gaps/${encodeURIComponent(id)}/explanations`, {
-    body: JSON.stringify(bodyOf(verb, args)),
-    type: 'application/json',
-    ...(key === undefined ? {} : { headers: { 'idempotency-key': key } }),
-  });
-  const { status } = answer;
+  const path = `/v1/gaps/${encodeURIComponent(id)}/explanations`;
+  const { answer, how } = await sendAct(api, args, path, bodyOf(verb, args));
   const written = await readJson<{ id: string; standing: GapStanding }>(answer);
-  const how = { 200: 'was written before', 202: 'is durable; it will be listed shortly' }[status] ?? 'is written';
   await context.out(
     format === 'json'
       ? `${JSON.stringify(written)}\n`

@@ -72,3 +72,29 @@ export function jsonSchema(schema: z.ZodType): Json {
   }) as Json;
   return rest;
 }
+
+/** A POST by which somebody says something that is kept for ever, once for each `Idempotency-Key` of a caller. */
+export function postAct(summary: string, subject: Json, body: z.ZodType): Json {
+  const key = {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description: 'the same key of the same caller is the same act',
+    schema: { type: 'string', maxLength: 200 },
+  };
+  const answer = (description: string): Json => ({
+    description,
+    content: { 'application/json': { schema: { type: 'object' } } },
+  });
+  return {
+    summary,
+    parameters: [subject, key],
+    requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(body) } } },
+    responses: {
+      201: answer('Durable, and read back'),
+      202: answer('Durable; it is not read back yet'),
+      200: answer('It was written before under this key'),
+      ...problems(),
+    },
+  };
+}

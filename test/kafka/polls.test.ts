@@ -1,5 +1,4 @@
 import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +15,7 @@ import { describeOnKafka, testTopics, withAdmin } from '../support/kafka-fixture
 import { POLL_NOW } from '../support/poll-harness.ts';
 import { seeded } from '../support/random.ts';
 import { gitlabApi, oktaApi } from '../support/scripted-apis.ts';
+import { saidBy } from '../support/said-by.ts';
 import { startScriptedServer } from '../support/scripted-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -41,7 +41,7 @@ describeOnKafka('a poll into Kafka that is killed', { brokers: 1 }, (kafka) => {
     try {
       for (let kill = 0; kill <= KILLS; kill += 1) {
         const child = fork(CHILD, given, { execArgv: ['--import', 'tsx'] });
-        await said(child, kill === KILLS ? 'whole' : 'page');
+        await saidBy(child, kill === KILLS ? 'whole' : 'page');
         if (kill < KILLS) await sleep(random() * 150);
         child.kill('SIGKILL');
         await once(child, 'exit');
@@ -69,12 +69,3 @@ describeOnKafka('a poll into Kafka that is killed', { brokers: 1 }, (kafka) => {
     }
   });
 });
-
-function said(child: ChildProcess, word: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.on('message', (message) => {
-      if (message === word) resolve();
-    });
-    child.once('exit', () => reject(new Error(`ended before it said ${word}`)));
-  });
-}

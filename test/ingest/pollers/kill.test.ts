@@ -1,5 +1,4 @@
 import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +12,7 @@ import { entraApi, gitlabApi, keycloakApi, oktaApi } from '../../support/scripte
 import { hoopApi, hoopSession } from '../../support/scripted-hoop.ts';
 import { gitlabUsersApi } from '../../support/scripted-users.ts';
 import { trailApi } from '../../support/scripted-trail.ts';
+import { saidBy } from '../../support/said-by.ts';
 import { startScriptedServer } from '../../support/scripted-server.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
@@ -62,14 +62,14 @@ describe('a poll that is killed', () => {
       const durable: number[] = [];
       for (let kill = 0; kill < KILLS; kill += 1) {
         const child = fork(CHILD, given, { execArgv: ['--import', 'tsx'] });
-        await said(child, 'page');
+        await saidBy(child, 'page');
         await sleep(random() * 150);
         child.kill('SIGKILL');
         await once(child, 'exit');
         durable.push((await idsIn(folder.path, family, id)).length);
       }
       const child = fork(CHILD, given, { execArgv: ['--import', 'tsx'] });
-      await said(child, 'whole');
+      await saidBy(child, 'whole');
       child.kill('SIGKILL');
       await once(child, 'exit');
       const ids = await idsIn(folder.path, family, id);
@@ -85,15 +85,6 @@ describe('a poll that is killed', () => {
     }
   });
 });
-
-function said(child: ChildProcess, word: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.on('message', (message) => {
-      if (message === word) resolve();
-    });
-    child.once('exit', () => reject(new Error(`ended before it said ${word}`)));
-  });
-}
 
 async function idsIn(folder: string, topic: Family, id: string): Promise<readonly string[]> {
   const log = openEmbeddedLog({ folder });
